@@ -68,6 +68,7 @@ class Displays:
                 if self._unshown:
                     updater.passed()
                 updater.painted()
+            self._strip.lay_out()
             self._unshown, self._shown_at = False, now
         if model.map_source is None:
             self._map.without_source(model.unavailable)

@@ -68,7 +68,7 @@ class CameraFollower:
 
     def _move(self, time: float) -> None:
         strip, viewport = self._track.strip(time), self._track.map(time)
-        self._state.camera.look_at(strip.zoom, *strip.center)
+        self._state.camera.aim(strip.zoom, *strip.target)
         if viewport is not None:
             self._state.map.show(viewport)
         # Without a recorded viewport, Map is left to the user.
@@ -79,7 +79,7 @@ class CameraFollower:
 
     def _strip_pose(self) -> tuple[float, ...]:
         camera = self._state.camera
-        return (camera.zoom, *camera.center)
+        return (camera.zoom, *camera.target)
 
     def _map_pose(self) -> tuple[MapLayout, CameraPose] | None:
         maps = self._state.map

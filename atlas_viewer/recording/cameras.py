@@ -97,7 +97,7 @@ def recorded_viewport(ui_events: Sequence[UiEvent]) -> ViewportAt:
 
 def camera_data(camera: StripCamera) -> dict[str, Any]:
     """The values recorded for Strip's camera."""
-    return {"zoom": camera.zoom, "x": camera.center[0], "y": camera.center[1]}
+    return {"zoom": camera.zoom, "x": camera.target[0], "y": camera.target[1]}
 
 
 def viewport_data(viewport: MapViewport) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def _camera(data: Mapping[str, Any]) -> StripCamera | None:
     if recorded is None:
         return None
     camera = StripCamera()
-    camera.look_at(recorded.zoom, recorded.x, recorded.y)
+    camera.aim(recorded.zoom, recorded.x, recorded.y)
     return camera
 
 

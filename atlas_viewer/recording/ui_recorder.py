@@ -41,7 +41,7 @@ class UiRecorder:
 
     def _record_strip(self, now: float) -> None:
         camera = self._state.camera
-        self._record_camera(STRIP, (camera.zoom, *camera.center), lambda: camera_data(camera), now)
+        self._record_camera(STRIP, (camera.zoom, *camera.target), lambda: camera_data(camera), now)
 
     def _record_map(self, now: float) -> None:
         maps = self._state.map

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from atlas_viewer.state.camera import View
 from atlas_viewer.state.navigation import ATLAS
 from atlas_viewer.state.protocols import StripPainter
 from atlas_viewer.state.state import State
+from compute.views.strip_layout import StripLayout
+from compute.views.strip_sheet import strip_sheet
 
 from .imgui_texture import ImguiTexture
 
@@ -23,8 +24,9 @@ class StripDisplay:
         """scene: returns the window's scene; backend: the imgui renderer's backend."""
         self._state, self._scene, self._image = state, scene, ImguiTexture(backend)
         self._painter: StripPainter | None = None
+        self._laid_out: StripLayout | None = None
         self._drawn = False
-        self._shown: tuple[View, int, int] | None = None
+        self._shown: tuple[object, ...] | None = None
         self._painted = self._stale = False
 
     @property
@@ -53,6 +55,14 @@ class StripDisplay:
             self._state.spans_left_out = self._painter.layout.left_out
             self._painted, self._shown = True, None
 
+    def lay_out(self) -> None:
+        """Arrange the tensors that were painted, in a band for each part of the model."""
+        if self._painter is not None and self._painter.layout is not self._laid_out:
+            self._laid_out = self._painter.layout
+            tensors = self._state.inspection.tensors
+            sheet = strip_sheet(self._laid_out, lambda name: tensors[name].section if name in tensors else "other")
+            self._state.strip.lay_out(sheet, self._state.camera)
+
     @property
     def picture(self) -> Any:
         """The `imgui.ImTextureRef` of the latest picture; None before the first."""
@@ -63,12 +73,14 @@ class StripDisplay:
         size = self._state.ui.picture_sizes.get(ATLAS)
         if self._painter is None or not self._painted or size is None:
             return
-        wanted = (self._state.camera.view, *size)
+        strip, theme = self._state.strip, self._state.ui.theme
+        view = strip.camera.view
+        wanted = (view, *size, strip.sheet, theme)
         if self._shown == wanted:
             return
-        scene = self._scene().strip
-        scene.show(self._painter.texture)
-        self._image.show(scene.draw(*wanted))
+        scene = self._scene().sheet
+        scene.show_sheet(self._painter.texture, strip.sheet, theme)
+        self._image.show(scene.draw(view, *size))
         self._shown, self._drawn = wanted, True
 
     def close(self) -> None:

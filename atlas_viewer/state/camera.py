@@ -28,14 +28,17 @@ class StripCamera:
     camera does not depend on the picture's size in pixels.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wide: int = CELLS_WIDE, high: int = CELLS_HIGH) -> None:
+        """wide, high: the size of the grid in cells."""
+        self.wide, self.high = wide, high
         self.zoom = 1.0
-        self.center = (CELLS_WIDE / 2, CELLS_HIGH / 2)
+        self.center = (wide / 2, high / 2)
+        self.target = self.center  # as `center`, or beyond its range, see `aim`
 
     @property
     def view(self) -> View:
         """The visible cells."""
-        width, height = CELLS_WIDE / self.zoom, CELLS_HIGH / self.zoom
+        width, height = self.wide / self.zoom, self.high / self.zoom
         return View(self.center[0] - width / 2, self.center[1] - height / 2, width, height)
 
     def cell_at(self, u: float, v: float) -> tuple[float, float]:
@@ -47,7 +50,7 @@ class StripCamera:
         """Zoom by `units` of the wheel; positive units zoom in. The cell at (u, v) stays there if the edges allow."""
         x, y = self.cell_at(u, v)
         zoom = min(max(self.zoom * 2.0 ** (units / UNITS_PER_DOUBLING), 1.0), ZOOM_MAX)
-        width, height = CELLS_WIDE / zoom, CELLS_HIGH / zoom
+        width, height = self.wide / zoom, self.high / zoom
         self.look_at(zoom, x + (0.5 - u) * width, y + (0.5 - v) * height)
 
     def drag(self, du: float, dv: float) -> None:
@@ -58,21 +61,27 @@ class StripCamera:
     def look_at(self, zoom: float, x: float, y: float) -> None:
         """Center cell (x, y) at `zoom`; both are clamped to the allowed range."""
         self.zoom = min(max(zoom, 1.0), ZOOM_MAX)
-        half_wide, half_high = CELLS_WIDE / self.zoom / 2, CELLS_HIGH / self.zoom / 2
+        half_wide, half_high = self.wide / self.zoom / 2, self.high / self.zoom / 2
         self.center = (
-            min(max(x, half_wide), CELLS_WIDE - half_wide),
-            min(max(y, half_high), CELLS_HIGH - half_high),
+            min(max(x, half_wide), self.wide - half_wide),
+            min(max(y, half_high), self.high - half_high),
         )
+        self.target = self.center
+
+    def aim(self, zoom: float, x: float, y: float) -> None:
+        """As `look_at`, but keep (x, y) as `target` even if the view cannot be centered there."""
+        self.look_at(zoom, x, y)
+        self.target = (x, y)
 
     def reset(self) -> None:
         """Show everything."""
-        self.look_at(1.0, CELLS_WIDE / 2, CELLS_HIGH / 2)
+        self.look_at(1.0, self.wide / 2, self.high / 2)
 
 
-def fitted(width: int, height: int) -> tuple[int, int]:
-    """The largest size with Strip's aspect ratio that fits width x height pixels; at least 1 x 1."""
-    if width * CELLS_HIGH > height * CELLS_WIDE:
-        width = round(height * CELLS_WIDE / CELLS_HIGH)
+def fitted(width: int, height: int, wide: int = CELLS_WIDE, high: int = CELLS_HIGH) -> tuple[int, int]:
+    """The largest size with the proportions wide : high that fits width x height pixels; at least 1 x 1."""
+    if width * high > height * wide:
+        width = round(height * wide / high)
     else:
-        height = round(width * CELLS_HIGH / CELLS_WIDE)
+        height = round(width * high / wide)
     return max(width, 1), max(height, 1)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from compute.models.tensor_index import TensorIndex, flat_index, is_inside, multi_index
-from compute.views.strip_layout import HEIGHT, WIDTH, Span, StripLayout
+from compute.views.strip_layout import Span, StripLayout
 
-from .camera import StripCamera
 from .color_mapping import ColorMapping
 
 if TYPE_CHECKING:
@@ -19,8 +18,9 @@ if TYPE_CHECKING:
     from compute.views.statistics import TensorStatistics
 
 PINS_MOST = 48  # the maximum; probes can watch these and the cursor
-_WRAPPED_ZOOM = 4.0
 _HISTORY = 4096  # values kept per pin
+# The cell of Strip that is some columns right of and some rows below another in its picture; None when there is none.
+Beside = Callable[[int, int, int], int | None]
 
 
 @dataclass(frozen=True)
@@ -182,15 +182,16 @@ class Inspection:
         if moved or not self.keyed:
             self.cursor, self.keyed = element, False
 
-    def moved(self, element: TensorIndex, columns: int, rows: int, *, strip: bool = True) -> TensorIndex:
+    def moved(self, element: TensorIndex, columns: int, rows: int, *, beside: Beside | None = None) -> TensorIndex:
         """The value `columns` to the right and `rows` below, or `element` itself when there is none.
 
-        strip: move by cells of Strip if it shows the tensor; otherwise move by the tensor's columns and rows.
+        beside: finds cells of Strip, to move by these if it shows the tensor; otherwise move by the tensor's columns
+        and rows.
         """
-        cell = self.cell_of(element) if strip else None
-        if cell is not None:
-            to = cell + columns + rows * WIDTH
-            return (self.element_at(to) if 0 <= to < WIDTH * HEIGHT else None) or element
+        cell = self.cell_of(element) if beside is not None else None
+        if cell is not None and beside is not None:
+            to = beside(cell, columns, rows)
+            return (None if to is None else self.element_at(to)) or element
         info = self.tensors.get(element.name)
         if info is None or not self.exists(element):
             return element
@@ -201,17 +202,17 @@ class Inspection:
             index[-2] += rows
         return TensorIndex(element.name, tuple(index)) if is_inside(index, info.shape) else element
 
-    def step(self, columns: int, rows: int, *, strip: bool = True) -> bool:
-        """Move the selected pin, or else the cursor. False when there is neither. strip: see `moved`."""
+    def step(self, columns: int, rows: int, *, beside: Beside | None = None) -> bool:
+        """Move the selected pin, or else the cursor. False when there is neither. beside: see `moved`."""
         if self.selected is not None:
             pin = self.pins[self.selected]
-            element = self.moved(pin.element, columns, rows, strip=strip)
+            element = self.moved(pin.element, columns, rows, beside=beside)
             if element != pin.element:
                 element = element.first
                 self.pins[self.selected] = Pin(element)
             self.cursor, self.keyed = element, True
         elif self.cursor is not None:
-            self.cursor, self.keyed = self.moved(self.cursor, columns, rows, strip=strip), True
+            self.cursor, self.keyed = self.moved(self.cursor, columns, rows, beside=beside), True
         return self.focus is not None
 
     def pin(self, element: TensorIndex) -> None:
@@ -246,27 +247,6 @@ def section_title(description: Description, name: str) -> str:
     """The title of the part of the model that a tensor belongs to; "other" for one that the model does not have."""
     section = description.section_of(name)
     return "other" if section is None else section.title
-
-
-def rectangles(span: Span) -> list[tuple[int, int, int, int]]:
-    """(column, row, columns, rows) of the rectangles, at most three, that make up the span."""
-    top, bottom = span.first // WIDTH, span.last // WIDTH
-    left, right = span.first % WIDTH, span.last % WIDTH + 1
-    if top == bottom:
-        return [(left, top, right - left, 1)]
-    middle = [(0, top + 1, WIDTH, bottom - top - 1)] if bottom - top > 1 else []
-    return [(left, top, WIDTH - left, 1), *middle, (0, bottom, right, 1)]
-
-
-def frame_span(camera: StripCamera, span: Span) -> None:
-    """Frame the span if it is in one row of cells; otherwise show its beginning."""
-    top, bottom = span.first // WIDTH, span.last // WIDTH
-    left, right = span.first % WIDTH, span.last % WIDTH
-    if top == bottom:
-        width = right - left + 1
-        camera.look_at(0.95 * WIDTH / width, left + width / 2, top + 0.5)
-    else:
-        camera.look_at(_WRAPPED_ZOOM, left + 0.4 * WIDTH / _WRAPPED_ZOOM, (top + bottom + 1) / 2)
 
 
 def shown_value(value: float | None) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from compute.models.tensor_index import TensorIndex, parse_tensor_index
 
-from .inspection import frame_span
 from .map_addresses import made_by, source_range
 from .state import State
 
@@ -25,7 +24,7 @@ def show(state: State, element: TensorIndex) -> None:
     if on_map(state):
         state.map.frame(element.name)
     elif info.span is not None:
-        frame_span(state.camera, info.span)
+        state.strip.frame(info.span)
 
 
 def fit(state: State) -> None:
@@ -33,7 +32,7 @@ def fit(state: State) -> None:
     if on_map(state):
         state.map.fit()
     else:
-        state.camera.reset()
+        state.strip.camera.reset()
 
 
 def zoom(state: State, units: float) -> None:
@@ -41,7 +40,7 @@ def zoom(state: State, units: float) -> None:
     if on_map(state):
         state.map.zoom_by(units)
     else:
-        state.camera.wheel(units, 0.5, 0.5)
+        state.strip.camera.wheel(units, 0.5, 0.5)
 
 
 def open_map(state: State) -> None:

@@ -21,7 +21,12 @@ def role_of(tensor: Tensor) -> Role:
     """The role of a tensor of the registry."""
     if tensor.heads:
         return Role.ATTENTION
-    return {"weight": Role.WEIGHT, "logits": Role.LOGITS}.get(tensor.kind, Role.ACTIVATION)
+    return role_of_kind(tensor.kind)
+
+
+def role_of_kind(kind: str) -> Role:
+    """The role of a tensor of this kind that is not an attention pattern."""
+    return {"weight": Role.WEIGHT, "logits": Role.LOGITS}.get(kind, Role.ACTIVATION)
 
 
 # Far from the hues of the palettes, and far enough from each other for any kind of color vision: they differ in

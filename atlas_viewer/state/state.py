@@ -21,6 +21,7 @@ from .prompt_history import History
 from .recording_state import RecordingState
 from .requests import Generate, Request
 from .runs import Run, Runs
+from .strip_view import StripView
 from .tensor_save import TensorSave
 from .ui_state import UiState
 
@@ -85,7 +86,8 @@ class State:
     frame_ms: float = 0.0
     messages: list[str] = field(default_factory=list)
     requests: deque[Request] = field(default_factory=deque)
-    camera: StripCamera = field(default_factory=StripCamera)
+    camera: StripCamera = field(default_factory=StripCamera)  # as recordings keep it; `strip` has what is shown
+    strip: StripView = field(default_factory=StripView)
     spans_left_out: Sequence[str] = ()
     map: MapState = field(default_factory=MapState)
     inspection: Inspection = field(default_factory=Inspection)

@@ -18,7 +18,7 @@ from compute.models.architectures import describe
 from compute.models.config import ModelConfig
 from compute.models.registry import Registry
 from compute.sampling.options import GenerateOptions
-from compute.views.strip_layout import StripLayout
+from compute.views.strip_layout import Span, StripLayout
 
 WORDS = (" little", " girl", " named", " Lily", ".", " She", " loved", " to", " play", " outside", "\n", " with")
 
@@ -111,7 +111,7 @@ class FakeTokenizer:
 class FakeStrip:
     """Noise, painted at once."""
 
-    layout = StripLayout((), ())
+    layout = StripLayout(tuple(Span(f"noise.{n}", "embedding", 4096 * n, 4096, 4096) for n in range(56)), ())
     pending = False
 
     def __init__(self, device: wgpu.GPUDevice) -> None:

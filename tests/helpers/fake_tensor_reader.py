@@ -10,6 +10,7 @@ from atlas_viewer.state.color_mapping import ColorMapping
 from atlas_viewer.state.inspection import ProbedValue, TensorInfo
 from compute.models.tensor_index import TensorIndex
 from compute.views.strip_layout import Span, StripLayout
+from compute.views.strip_sheet import StripSheet, strip_sheet
 
 ROWS, CHANNELS, VOCABULARY, PADDED = 12, 192, 50257, 50304
 EDGES = (-1e3, -10.0, -1.0, -0.1, 0.0, 0.1, 1.0, 10.0, 1e3)
@@ -34,6 +35,12 @@ def fake_tensors() -> tuple[dict[str, TensorInfo], StripLayout]:
             name, kind, shape, f"What {name} is.", per_token, span, section=section, by_vocabulary=words
         )
     return tensors, StripLayout(tuple(info.span for info in tensors.values() if info.span), ())
+
+
+def fake_sheet() -> StripSheet:
+    """How the window arranges that layout."""
+    tensors, layout = fake_tensors()
+    return strip_sheet(layout, lambda name: tensors[name].section)
 
 
 def fake_statistics(bad: str | None = None) -> dict[str, Any]:

@@ -3,8 +3,7 @@
 // pygfx completes this shader: bindings, structures and color functions come from its standard library.
 {$ include 'pygfx.std.wgsl' $}
 
-const PATTERN_FROM = 5.0; // side of a cell, in pixels
-const PATTERN_INK = vec3f(0.0);
+{% include "scene/common/patterns.wgsl" %}
 
 struct VertexInput {
     @builtin(vertex_index) vertex_index: u32,
@@ -20,17 +19,6 @@ fn vs_main(in: VertexInput) -> Varyings {
     varyings.world_pos = vec3<f32>(world.xyz);
     varyings.texcoord = vec2<f32>(cells);
     return varyings;
-}
-
-// True where the pattern of `kind` (254 NaN, 253 plus infinity, 252 minus infinity) has ink. `position` is relative to
-// the cell, from 0 to 1.
-fn inked(kind: u32, position: vec2f) -> bool {
-    let p = position - vec2f(0.5);
-    let inside = max(abs(p.x), abs(p.y)) < 0.36;
-    if (kind == 254u) { return inside && abs(abs(p.x) - abs(p.y)) < 0.13; }
-    let bar = abs(p.y) < 0.09;
-    if (kind == 253u) { return inside && (bar || abs(p.x) < 0.09); }
-    return inside && bar;
 }
 
 @fragment

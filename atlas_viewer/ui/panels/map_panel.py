@@ -179,7 +179,7 @@ def _keys(state: State) -> None:
     move, maps, inspection = arrow(), state.map, state.inspection
     if move is None:
         return
-    if maps.cell >= _STEPPED and inspection.step(*move, strip=False):
+    if maps.cell >= _STEPPED and inspection.step(*move):
         if inspection.focus is not None:
             maps.follow(inspection.focus)
     else:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from imgui_bundle import ImVec2, imgui
+from imgui_bundle import ImVec2, ImVec4, imgui
 
-from atlas_viewer.state.camera import CELLS_HIGH, CELLS_WIDE, StripCamera, fitted
-from atlas_viewer.state.inspection import Inspection, rectangles
+from atlas_viewer.state.camera import fitted
 from atlas_viewer.state.navigation import ATLAS, on_map
+from atlas_viewer.state.roles import role_color
 from atlas_viewer.state.state import State
+from atlas_viewer.state.strip_labels import Letters, strip_labels
 from atlas_viewer.ui import theme, widget_tracking
 from atlas_viewer.ui.services import Services
 
@@ -22,10 +23,15 @@ from .view_common import (
     arrow,
     copy_value,
     loading,
+    monospaced_width,
     right_of_tools,
     value_line,
 )
 from .widgets import beside, elided, hint, packed, tooltip
+
+_MARGIN = 5.5  # ems to the left of the picture, for the names of bands
+_HEADER = 1.1  # ems above it, for names of tensors
+_LETTERS = 0.85  # height of letters, in ems
 
 NAME = ATLAS
 
@@ -40,20 +46,26 @@ def draw(state: State, services: Services) -> None:
         _bar(state)
     if state.ui.details:
         color_bar.draw(state)
+    strip = state.strip
+    strip.agree(state.camera)
     space = imgui.get_content_region_avail()
     line = imgui.get_text_line_height_with_spacing() if state.ui.details else 0.0
-    width, height = fitted(int(space.x), int(space.y - line))
+    margin, header = theme.em(_MARGIN), theme.em(_HEADER)
+    sheet = strip.sheet
+    width, height = fitted(int(space.x - margin), int(space.y - line - header), sheet.width, sheet.height)
     if height < theme.em(1):
         return  # too small for a picture
     corner = imgui.get_cursor_screen_pos()
     # Whole pixels, so that picture pixels match screen pixels.
-    left, top = int(corner.x + (space.x - width) / 2), int(corner.y + (space.y - line - height) / 2)
+    left = int(corner.x + margin + (space.x - margin - width) / 2)
+    top = int(corner.y + header + (space.y - line - header - height) / 2)
     start, end = ImVec2(left, top), ImVec2(left + width, top + height)
     canvas = imgui.get_window_draw_list()
     imgui.set_cursor_screen_pos(start)
     widget_tracking.invisible_button("picture", ImVec2(width, height))
     _mouse(state, left, top, width, height)
     _keys(state)
+    strip.agree(state.camera)
     copy_value(state)
     scale = imgui.get_io().display_framebuffer_scale
     state.ui.picture_sizes[NAME] = (round(width * scale.x), round(height * scale.y))
@@ -68,6 +80,7 @@ def draw(state: State, services: Services) -> None:
         return
     canvas.add_image(services.strip, start, end)
     _marks(state, start, width, height)
+    _labels(state, start, width, height, margin)
     if state.ui.details:
         imgui.set_cursor_screen_pos(ImVec2(corner.x, corner.y + space.y - line + imgui.get_style().item_spacing.y))
         value_line(state, _HINT)
@@ -86,15 +99,15 @@ def _bar(state: State) -> None:
         tooltip("No cells left for:\n" + "\n".join(left_out[:12]) + ("\n..." if len(left_out) > 12 else ""))
         return
     with theme.numbers():
-        if not right_of_tools(f"{state.camera.zoom:.2f}x"):
+        if not right_of_tools(f"{state.strip.camera.zoom:.2f}x"):
             return
-    view = state.camera.view
+    view = state.strip.camera.view
     tooltip(f"cells {view.x:.0f} to {view.x + view.width:.0f}, {view.y:.0f} to {view.y + view.height:.0f}")
 
 
 def _mouse(state: State, left: int, top: int, width: int, height: int) -> None:
     """Handle wheel, drag, clicks and hovering on the picture, which must be the last item."""
-    io, camera, inspection = imgui.get_io(), state.camera, state.inspection
+    io, camera, inspection = imgui.get_io(), state.strip.camera, state.inspection
     moved = bool(io.mouse_delta.x or io.mouse_delta.y)
     if imgui.is_item_hovered():
         u, v = (io.mouse_pos.x - left) / width, (io.mouse_pos.y - top) / height
@@ -102,9 +115,7 @@ def _mouse(state: State, left: int, top: int, width: int, height: int) -> None:
             camera.wheel(io.mouse_wheel * UNITS_PER_NOTCH, u, v)
         if imgui.is_mouse_double_clicked(imgui.MouseButton_.left):
             camera.reset()
-        x, y = camera.cell_at(u, v)
-        cell = min(max(int(y), 0), CELLS_HIGH - 1) * CELLS_WIDE + min(max(int(x), 0), CELLS_WIDE - 1)
-        element = inspection.element_at(cell)
+        element = state.strip.element_at(inspection, *camera.cell_at(u, v))
         inspection.hover(element, moved)
         if moved:
             state.ui.view = ATLAS
@@ -119,29 +130,20 @@ def _mouse(state: State, left: int, top: int, width: int, height: int) -> None:
 
 def _keys(state: State) -> None:
     """Let arrow keys move the inspected cell or, without one, the picture. Other keys are actions."""
-    move, camera, inspection = arrow(), state.camera, state.inspection
+    move, strip, inspection = arrow(), state.strip, state.inspection
     if move is None:
         return
-    if inspection.step(*move):
-        _follow(camera, inspection)
+    if strip.moved(inspection, *move):
+        cell = inspection.cell_of(inspection.focus) if inspection.focus else None
+        if cell is not None:
+            strip.reveal(cell)
     else:
-        camera.drag(-PAN * move[0], -PAN * move[1])
-
-
-def _follow(camera: StripCamera, inspection: Inspection) -> None:
-    """Move the camera so that the cell in focus is visible."""
-    cell = inspection.cell_of(inspection.focus) if inspection.focus else None
-    if cell is None:
-        return
-    y, x = divmod(cell, CELLS_WIDE)
-    view = camera.view
-    if not (view.x <= x < view.x + view.width and view.y <= y < view.y + view.height):
-        camera.look_at(camera.zoom, x + 0.5, y + 0.5)
+        strip.camera.drag(-PAN * move[0], -PAN * move[1])
 
 
 def _marks(state: State, start: ImVec2, width: int, height: int) -> None:
     """Outline the pinned cells, the cell under the cursor, and its tensor."""
-    inspection, view = state.inspection, state.camera.view
+    inspection, sheet, view = state.inspection, state.strip.sheet, state.strip.camera.view
     canvas = imgui.get_window_draw_list()
     marked = [(pin.element, theme.PIN_ON_PICTURE) for pin in inspection.pins]
     if inspection.cursor is not None:
@@ -149,18 +151,32 @@ def _marks(state: State, start: ImVec2, width: int, height: int) -> None:
     canvas.push_clip_rect(start, ImVec2(start.x + width, start.y + height), True)
     pixels = width / view.width
     focus = inspection.tensors.get(inspection.focus.name) if inspection.focus else None
-    for x, y, columns, rows in rectangles(focus.span) if focus and focus.span else ():
-        corner = ImVec2(start.x + (x - view.x) * pixels - 1, start.y + (y - view.y) * pixels - 1)
-        end = ImVec2(corner.x + columns * pixels + 2, corner.y + rows * pixels + 2)
-        canvas.add_rect(corner, end, packed(theme.ON_PICTURE, 0.45))
+    box = sheet.box_of(focus.span.first) if focus and focus.span else None
+    if box is not None:
+        corner = ImVec2(start.x + (box.x - view.x) * pixels - 2, start.y + (box.y - view.y) * pixels - 2)
+        end = ImVec2(corner.x + box.columns * pixels + 4, corner.y + box.rows * pixels + 4)
+        canvas.add_rect(corner, end, packed(theme.ON_PICTURE, 0.7))
     for element, color in marked:
         cell = inspection.cell_of(element)
-        if cell is None:
+        position = None if cell is None else sheet.position_of(cell)
+        if position is None:
             continue
-        y, x = divmod(cell, CELLS_WIDE)
+        x, y = position
         middle = ImVec2(start.x + (x + 0.5 - view.x) * pixels, start.y + (y + 0.5 - view.y) * pixels)
         half = max(pixels, theme.em(OUTLINE)) / 2 + 1
         canvas.add_rect(
             ImVec2(middle.x - half, middle.y - half), ImVec2(middle.x + half, middle.y + half), packed(color), 0.0
         )
     canvas.pop_clip_rect()
+
+
+def _labels(state: State, start: ImVec2, width: int, height: int, margin: float) -> None:
+    """Write the names of bands and tensors."""
+    strip, canvas = state.strip, imgui.get_window_draw_list()
+    loaded = imgui.get_io().fonts.fonts
+    font = loaded[1] if len(loaded) > 1 else loaded[0]
+    letters = Letters(theme.em(_LETTERS), monospaced_width(font))
+    for label in strip_labels(strip.sheet, strip.camera.view, width, height, letters, margin):
+        color = theme.now.text if label.role is None else ImVec4(*role_color(label.role, state.ui.theme), 1.0)
+        corner = ImVec2(start.x + label.x, start.y + label.y)
+        canvas.add_text(font, label.size, corner, packed(color), label.text)

@@ -102,3 +102,12 @@ def right_of_tools(text: str) -> bool:
     imgui.set_cursor_pos_x(imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x - width)
     dim(text)
     return True
+
+
+def monospaced_width(font: imgui.ImFont) -> float:
+    """Width of a monospaced character, as a fraction of the font size."""
+    size = 100.0
+    imgui.push_font(font, size)
+    wide: float = imgui.calc_text_size("0").x / size
+    imgui.pop_font()
+    return wide

@@ -10,7 +10,7 @@ import pytest
 
 from atlas_viewer.app import model_loading
 from atlas_viewer.cli.option_names import command_line_option
-from atlas_viewer.scene.atlas_scene import PlaneView
+from atlas_viewer.scene.plane_view import PlaneView
 from atlas_viewer.state.requests import Continue, Generate, Stop, Use
 from atlas_viewer.ui import widget_tracking
 from compute.errors import CheckpointError, options_spelled

@@ -62,10 +62,10 @@ def test_the_window_shows_the_same_pixels(runner: FakeRunner) -> None:
     camera.look_at(16, 320, 180)
     image = window_pixels(runner, generation, "Once upon a", camera, (1280, 720))
     assert image.shape == (720, 1280, 4)
-    # The view has 40 x 22.5 cells, so the center of Strip is a corner of four cells.
-    left, right = runner.strip.cells[179, 319, :3], runner.strip.cells[179, 320, :3]
-    edge = (image[:, :-1, :3] == left).all(-1) & (image[:, 1:, :3] == right).all(-1)
-    assert edge.sum() >= 10, "the two middle cells are not adjacent anywhere"
+    # The cells in the middle of Strip are beside each other in a box, and the second begins with a border.
+    left, right = runner.strip.cells[180, 319, :3], runner.strip.cells[180, 320, :3]
+    edge = (image[:, :-2, :3] == left).all(-1) & (image[:, 2:, :3] == right).all(-1)
+    assert edge.sum() >= 4, "the two middle cells are not adjacent anywhere"
 
 
 def test_png_contains_the_pixels(runner: FakeRunner) -> None:

@@ -13,7 +13,7 @@ from atlas_viewer.ui.panels.trace import filtered
 from compute.models.tensor_index import TensorIndex
 from compute.sampling.options import GenerateOptions
 
-from helpers.fake_tensor_reader import fake_statistics, fake_tensors
+from helpers.fake_tensor_reader import fake_sheet, fake_statistics, fake_tensors
 from helpers.make_models import TINY
 from helpers.map_registry import registry
 from helpers.screen import Screen, context
@@ -25,6 +25,7 @@ __all__ = ["context"]
 def state() -> State:
     made = State("Once", GenerateOptions())
     made.inspection.tensors, made.inspection.layout = fake_tensors()
+    made.strip.lay_out(fake_sheet(), made.camera)
     made.inspection.statistics = fake_statistics("h.1.mlp.gelu")
     return made
 
@@ -77,13 +78,14 @@ def test_a_click_frames_the_tensor(context: None, state: State, monkeypatch: pyt
     screen = Screen(state, monkeypatch)
     tab(screen, "Tensors")
     screen.click("h.0.attn.c_attn.weight")
-    view = state.camera.view
+    view, box = state.strip.camera.view, state.strip.sheet.box_of(2624)
+    assert box is not None
     assert state.inspection.focus == TensorIndex("h.0.attn.c_attn.weight", (0, 0))
-    assert state.camera.zoom > 1
-    # Cells 2624 to 3135 are in row 4, and all are visible.
-    assert view.x <= 2624 % 640
-    assert view.x + view.width >= 3135 % 640
-    assert view.y <= 4 <= view.y + view.height
+    assert state.strip.camera.zoom > 1
+    assert view.x <= box.x
+    assert view.x + view.width >= box.x + box.columns
+    assert view.y <= box.y
+    assert view.y + view.height >= box.y + box.rows
 
 
 def test_a_click_on_a_heading_folds_its_group(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
