@@ -16,7 +16,7 @@ from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.scene.scene_library import make_scene
 from atlas_viewer.state.camera import StripCamera, fitted
 from atlas_viewer.state.map_viewport import MapViewport
-from atlas_viewer.state.navigation import go, open_map
+from atlas_viewer.state.navigation import go, open_map, open_strip
 from atlas_viewer.state.protocols import GenerationLike, ModelLike, StripPainter
 from atlas_viewer.state.runs import Runs
 from atlas_viewer.state.state import State
@@ -169,6 +169,8 @@ class WindowPicture:
         self._viewer.show(self._runner, generation, prompt)
         if self._start is not None:
             open_map(self._viewer.state)
+        else:
+            open_strip(self._viewer.state)
         image, start, maps = None, self._start, self._viewer.state.map
         number = 0
         while number < _MAX_FRAMES:

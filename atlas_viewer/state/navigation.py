@@ -43,6 +43,11 @@ def zoom(state: State, units: float) -> None:
         state.strip.camera.wheel(units, 0.5, 0.5)
 
 
+def open_strip(state: State) -> None:
+    """Bring Strip to the front."""
+    state.ui.front = state.ui.view = ATLAS
+
+
 def open_map(state: State) -> None:
     """Bring Map to the front."""
     state.ui.front = state.ui.view = MAP
