@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from .strip_layout import BUDGETS, WIDTH, Span, StripLayout
 
-ROWS = 24  # cells, the height of a box
+ROWS = 32  # cells, the height of a box
 GAP = 6  # cells between boxes, and around the sheet
 NAMES = 11  # cells above a line of boxes, for their names
 BAND_GAP = 4  # additional cells between bands

@@ -127,7 +127,7 @@ def test_arrow_keys_step_by_cells_and_stay_inside() -> None:
     assert strip.moved(inspection, 1, 0)
     assert (inspection.pins[0].element, inspection.pins[0].history) == (TensorIndex("embed.tokens", (0, 1)), [])
     strip.moved(inspection, 0, 1)
-    assert inspection.focus == TensorIndex("embed.tokens", (0, 172))  # a box of 171 columns
+    assert inspection.focus == TensorIndex("embed.tokens", (0, 129))  # a box of 128 columns
     inspection.selected, inspection.cursor = None, TensorIndex("embed.tokens", (0, 0))
     strip.moved(inspection, -1, 0)
     assert inspection.cursor == TensorIndex("embed.tokens", (0, 0))
@@ -169,7 +169,7 @@ def test_hover_pin_move_and_copy_on_the_screen(context: None, state: State, monk
     element = inspection.cursor
     assert element is not None
     assert element.name == "h.1.mlp.gelu"
-    assert inspection.cell_of(element) in (3305, 3304, 3305 - 43, 3304 - 43)  # in a box of 43 columns
+    assert inspection.cell_of(element) in (3305, 3304, 3305 - 32, 3304 - 32)  # in a box of 32 columns
     assert screen.shows("What h.1.mlp.gelu is.")
     extreme = TensorIndex(element.name, (*element.index[:-1], element.index[-1] + 2))
     inspection.probed_values[element] = ProbedValue(0.1 + 0.2, extreme.index)
