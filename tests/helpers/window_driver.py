@@ -51,6 +51,7 @@ class Reports:
             "done": bool(state.run and state.run.done),
             "chosen": state.chosen,
             "zoom": state.camera.zoom,
+            "sheet": [state.strip.sheet.width, state.strip.sheet.height],
             "map": [state.map.camera.pose.zoom, state.map.camera.pose.x, state.map.camera.pose.y],
             "dialog": state.ui.dialog,
             "model_path": state.models.path,

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from compute.views.strip_sheet import GAP, NAMES
+
 from helpers.real_window import ARTIFACTS, Window, display, needs_display
 
 __all__ = ["display"]
@@ -29,9 +31,9 @@ def test_hover_pin_search_and_palette(display: str, tmp_path: Path) -> None:
     with Window.writing(display, 6, tmp_path / "window") as window:
         window.wait("the run ends and is measured", lambda report: report["done"] and report["statistics"] > 100)
         left, top, right, _ = window.last()["picture"]
-        pixels = (right - left) / 640  # of a cell
-        # Row 2 is inside the token embeddings: 4096 cells, or the context's 192 columns a token.
-        window.move(left + 100.5 * pixels, top + 1.5 * pixels)
+        pixels = (right - left) / window.last()["sheet"][0]  # of a cell
+        # The first box has the token embeddings.
+        window.move(left + (GAP + 10.5) * pixels, top + (GAP + NAMES + 1.5) * pixels)
         report = window.wait("the cell under the cursor is named", lambda report: report["cursor"] is not None)
         assert report["cursor"].startswith("embed.tokens[")
         window.wait("its value arrives", lambda report: len(report["values"]) == 1)
