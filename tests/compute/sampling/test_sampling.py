@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from atlas_viewer.cli.option_names import command_line_option
 from atlas_viewer.cli.parser import parse
 from atlas_viewer.cli.shared import generate_options
-from compute.errors import UsageError
+from compute.errors import UsageError, options_spelled
 from compute.forward.engine import Engine
 from compute.generate.generator import Generation
 from compute.sampling.options import GenerateOptions
@@ -162,7 +163,8 @@ def test_a_generation_uses_and_reports_the_options(stories: Engine, tokenizer: T
 )  # fmt: skip
 def test_invalid_values_are_reported(option: str, value: str, range_: str) -> None:
     arguments = parse(["generate", "x", f"{option}={value}"])
-    with pytest.raises(UsageError, match=rf"^{option} .*must be .*from {range_}"):
+    spelled = options_spelled(command_line_option)
+    with spelled, pytest.raises(UsageError, match=rf"^{option} .*must be .*from {range_}"):
         generate_options(arguments, 1024, LARGE)
 
 

@@ -240,8 +240,8 @@ def test_a_failed_mapping_is_reported(tmp_path: Path, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("spec", "expected"),
     [
-        ("", "--model: is empty"),
-        ("gpt2", "--model gpt2: has not been fetched; run `atlas-viewer models fetch gpt2`"),
+        ("", 'model="": is empty'),
+        ("gpt2", "has not been fetched; run `atlas-viewer models fetch gpt2`"),
         ("gpt2-xl", "models fetch gpt2-xl"),
         ("random:gpt3", "use one of random:gpt2, random:gpt2-medium"),
         ("storys", "neither a known model nor a file"),
