@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from compute.api.load import loaded
 from compute.api.model import Model
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
+from compute.generate.replay import KnownText, Replay
 from compute.models.architectures import parameter_shapes
 from compute.models.config import ModelConfig
+from compute.sampling.options import GenerateOptions
 from compute.selftest.check import Check
-from compute.selftest.gpu import UNTOUCHED, Gpu, bound, read, read_tensor, run_pass, submit
+from compute.selftest.gpu import UNTOUCHED, Gpu, bound, read
 from compute.selftest.models import rounded_model
 from compute.weights.checkpoint import ArrayModel, WeightSource
 
 __all__ = [
-    "UNTOUCHED", "Gpu", "assert_ok", "bound", "fixed_logits", "logits_after", "model_of", "read", "read_tensor",
-    "rounded_model", "run_pass", "submit",
+    "UNTOUCHED", "Gpu", "assert_ok", "bound", "fixed_logits", "logits_after", "model_of", "read", "replay_of",
+    "rounded_model",
 ]  # fmt: skip
 
 
@@ -31,13 +35,21 @@ def model_of(source: WeightSource, **options: object) -> Model:
     return loaded(lambda: source, LoadOptions(**({"measured": False} | options)))  # type: ignore[arg-type]
 
 
-def logits_after(engine: Engine, tokens: list[int], window: int) -> np.ndarray:
+def replay_of(
+    engine: Engine, prompt: Sequence[int], tokens: Sequence[int] = (), *, context: int | None = None, cached: int = 0
+) -> Replay:
+    """A replay of known tokens: `go(k)` runs the pass over `prompt` and the first k of `tokens`.
+
+    context: in tokens, by default the engine's; cached: first rows of `prompt` that are not computed again.
+    """
+    engine.mark_cached(prompt, cached)
+    options = GenerateOptions(context=context or engine.context, top=0)
+    return Replay(engine, KnownText(prompt, tokens, options), end_of_text=engine.config.vocabulary)
+
+
+def logits_after(engine: Engine, tokens: list[int], context: int) -> np.ndarray:
     """Logits after `tokens`, computed by a prefill, [padded vocabulary]."""
-    engine.write_history(tokens)
-    for segment in engine.plan(len(tokens), window, 0, 0, top=0).segments:
-        assert segment.state is not None
-        engine.write_state(segment.state)
-        submit(engine.device, segment.dispatches)
+    replay_of(engine, tokens, context=context).go(0)
     return engine.read_logits()
 
 

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import wgpu
 
+from compute.api.activation_reader import ActivationReader
 from compute.errors import AtlasError, CheckpointError, UsageError
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
+from compute.forward.whole_pass import WholePass
 from compute.generate.generator import Generation
 from compute.models.architectures import parameter_shapes
 from compute.models.config import ModelConfig
@@ -22,7 +24,7 @@ from compute.text.tokenizer import Tokenizer
 from compute.weights.checkpoint import open_model
 from compute.weights.llmc import write_llmc
 
-from helpers.gpu import assert_ok, model_of, read_tensor, rounded_model, run_pass
+from helpers.gpu import assert_ok, model_of, replay_of, rounded_model
 from helpers.make_models import ODD_SHAPES, tiny_model
 from helpers.paths import DATA
 
@@ -52,6 +54,12 @@ def assert_activations(engine: Engine, expected: dict[str, np.ndarray]) -> None:
     errors = Errors()
     compare(engine, expected, errors, "pass")
     assert_ok(errors.check("pass", "", TOLERANCE))
+
+
+def computed(engine: Engine) -> dict[str, np.ndarray]:
+    """Everything that the latest pass computed, by name."""
+    names = [tensor.name for tensor in engine.registry if tensor.kind not in ("weight", "logits")]
+    return {**ActivationReader(engine).read(names), "logits": engine.read_logits()}
 
 
 # -- the embedded model
@@ -89,7 +97,7 @@ def test_logits_and_tokens_of_the_independent_model(
 
 def test_every_activation_of_the_embedded_model(stories: Engine) -> None:
     tokens = some_tokens(stories.config, 21)
-    run_pass(stories, tokens)
+    WholePass(stories).run(tokens)
     assert_activations(stories, reference.forward(open_model("stories"), tokens))
 
 
@@ -104,7 +112,7 @@ def test_every_activation_of_odd_shapes(device: wgpu.GPUDevice, config: ModelCon
     assert engine.path == program
     for count in sorted({1, min(5, config.positions), config.positions}):
         tokens = some_tokens(config, count)
-        run_pass(engine, tokens)
+        replay_of(engine, tokens).go(0)
         assert_activations(engine, reference.forward(model, tokens))
 
 
@@ -117,7 +125,7 @@ def test_rounded_weights(device: wgpu.GPUDevice, dtype: str, layout: str, progra
     source, weights = (model, dtype) if layout == "texture" else (rounded_model(model, dtype), "native")
     engine = Engine.load(source, LoadOptions(context=24, layout=layout, weights=weights, program=program))
     assert engine.dtype == dtype
-    run_pass(engine, tokens)
+    replay_of(engine, tokens).go(0)
     assert_activations(engine, wanted)
     # Rounding changes the logits: otherwise the test above would pass with weights that were never rounded.
     exact = reference.forward(model, tokens)["logits"]
@@ -148,7 +156,7 @@ def test_matrices_and_activations_above_the_binding_limit(
     assert engine.activations is not None
     assert len(engine.activations.arenas) > 1
     for tokens in ([129, 0, 62], [61]):
-        run_pass(engine, tokens)
+        replay_of(engine, tokens).go(0)
         assert_activations(engine, reference.forward(model, tokens))
     with pytest.raises(AtlasError, match=r"a context of 9 tokens .* use context=\d or less$"):
         Engine.load(model, LoadOptions(context=9, layout="buffer"))
@@ -167,7 +175,7 @@ def test_without_trace_the_logits_are_the_same(device: wgpu.GPUDevice, layout: s
     logits = []
     for trace in (True, False):
         engine = Engine.load(model, LoadOptions(context=24, trace=trace, layout=layout, program=program))
-        run_pass(engine, tokens)
+        replay_of(engine, tokens).go(0)
         logits.append(engine.read_logits())
     assert np.array_equal(logits[0], logits[1])
     names = {tensor.name for tensor in engine.registry}
@@ -209,7 +217,7 @@ def test_loading_in_steps_reports_progress_and_gives_the_same_engine(device: wgp
     assert engine.context == SMALL.positions  # by default
     at_once = Engine.load(model, LoadOptions(context=SMALL.positions))
     for made in (engine, at_once):
-        run_pass(made, tokens)
+        WholePass(made).run(tokens)
     assert np.array_equal(engine.read_logits(), at_once.read_logits())
 
 
@@ -226,7 +234,7 @@ def small(request: pytest.FixtureRequest, device: wgpu.GPUDevice) -> Engine:
 def test_every_context_equals_a_fresh_pass_over_it(small: Engine, context: int) -> None:
     model, text = tiny_model(SMALL), some_tokens(SMALL, 45, seed=context)
     for total in (1, 2, context, context + 1, SMALL.positions, SMALL.positions + 1, 45):
-        run_pass(small, text[:total], context=context)
+        replay_of(small, text[:total], context=context).go(0)
         count = min(context, total)
         start = min(total - count, SMALL.positions - count)
         wanted = reference.forward(model, text[total - count : total], start)
@@ -238,22 +246,21 @@ def test_every_context_equals_a_fresh_pass_over_it(small: Engine, context: int) 
 @pytest.mark.parametrize("context", [7, 17, 24])
 def test_cached_rows_equal_recomputed_rows(small: Engine, context: int) -> None:
     text = some_tokens(SMALL, context, seed=1)
-    names = [tensor.name for tensor in small.registry if tensor.kind != "weight"]
-    run_pass(small, text[:1], context=context)
-    for total in range(2, context + 1):
-        run_pass(small, text[:total], context=context, valid_rows=total - 1)
-    cached = {name: read_tensor(small, name) for name in names}
-    run_pass(small, some_tokens(SMALL, context, seed=2), context=context)
-    run_pass(small, text, context=context)
-    for name in names:
-        recomputed = read_tensor(small, name)
+    replay = replay_of(small, text[:1], text[1:], context=context)
+    for step in range(context):
+        replay.go(step)
+    cached = computed(small)
+    replay_of(small, some_tokens(SMALL, context, seed=2), context=context).go(0)
+    replay_of(small, text, context=context).go(0)
+    for name, recomputed in computed(small).items():
         assert np.abs(cached[name] - recomputed).max() <= 1e-5 * max(1, np.abs(recomputed).max()), name
 
 
 def test_a_longer_prompt_after_valid_rows(small: Engine) -> None:
     text = some_tokens(SMALL, 24, seed=3)
-    run_pass(small, text[:4])
-    run_pass(small, text, valid_rows=4)
+    replay = replay_of(small, text[:4], text[4:])
+    replay.go(0)
+    replay.go(len(text) - 4)
     assert_activations(small, reference.forward(tiny_model(SMALL), text))
 
 
@@ -262,6 +269,6 @@ def test_the_programs_agree(device: wgpu.GPUDevice) -> None:
     logits = []
     for layout, program in PATHS:
         engine = Engine.load(model, LoadOptions(context=24, layout=layout, program=program))
-        run_pass(engine, tokens)
+        replay_of(engine, tokens).go(0)
         logits.append(engine.read_logits())
     assert max(np.abs(other - logits[0]).max() for other in logits[1:]) <= 1e-4

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import wgpu
 
+from compute.api.activation_reader import ActivationReader
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
 from compute.generate.generator import Generation
 from compute.models.architectures import parameter_count
 from compute.sampling.options import GenerateOptions
 from compute.selftest import strip_model
-from compute.selftest.gpu import read_tensor
 from compute.selftest.strip_model import Entry
 from compute.text.tokenizer import Tokenizer
 from compute.views.palettes import ColorMapping
@@ -42,7 +42,9 @@ def test_the_strip(gpt2: tuple[Engine, dict[str, np.ndarray]], tokenizer: Tokeni
     prompt = "Once upon a time there was a little dog, and a cat"
     Generation(engine, tokenizer, prompt, GenerateOptions(max_new_tokens=1, context=32)).run()
     tensors = [tensor for tensor in engine.registry if tensor.strip]
-    values = {t.name: weights[t.name] if t.name in weights else read_tensor(engine, t.name) for t in tensors}
+    names = [tensor.name for tensor in tensors if tensor.kind not in ("weight", "logits")]
+    activations = ActivationReader(engine).read(names)
+    values = {**weights, **activations, "logits": engine.read_logits()}
     spans = strip_model.layout(Entry(tensor.name, values[tensor.name].size, tensor.kind) for tensor in tensors)
     strip = StripPass(engine, ColorMapping(sampling=sampling))
     strip.update()

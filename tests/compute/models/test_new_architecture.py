@@ -12,10 +12,12 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from atlas_viewer.cli.main import main
+from compute.api.activation_reader import ActivationReader
 from compute.errors import CheckpointError, UsageError
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
 from compute.forward.tiled_program import TiledProgram
+from compute.forward.whole_pass import WholePass
 from compute.models.architectures import describe, parameter_count, register
 from compute.models.config import ModelConfig
 from compute.models.names import block_name
@@ -30,7 +32,7 @@ from compute.weights.llmc import write_llmc
 from compute.weights.random_model import RandomModel
 from compute.weights.verify import verify
 
-from helpers.gpu import logits_after, read_tensor, run_pass
+from helpers.gpu import logits_after, replay_of
 from helpers.parallel_model import PARALLEL, SMALL, random_weights, write_parallel
 
 TOLERANCE = 2e-3
@@ -202,20 +204,21 @@ def test_every_activation_equals_float64(
     weights = random_weights(config, dtype)
     text = some_tokens(config, config.positions + 7)
     prompt = config.positions - 3
-    run_pass(engine, text[:prompt])
-    for total in (prompt, prompt + 1, prompt + 2, prompt + 3):
-        if total > prompt:  # one cached token after the other
-            run_pass(engine, text[:total], valid_rows=total - 1)
+    reader = ActivationReader(engine)
+    replay = replay_of(engine, text[:prompt], text[prompt : prompt + 3])
+    for step in range(4):  # the prompt, then one cached token after the other
+        replay.go(step)
+        total = prompt + step
         expected = exact(weights, config, text[:total])
-        for name in expected.keys() - {"logits"}:
-            assert_close(read_tensor(engine, name), expected[name], f"{name} of {total}")
+        for name, values in reader.read(expected.keys() - {"logits"}).items():
+            assert_close(values, expected[name], f"{name} of {total}")
         assert_logits(engine, expected["logits"], f"of {total}")
     # A context that slid past the positions, then a short one at later positions.
     for context in (config.positions, 5):
-        run_pass(engine, text, context=context)
+        replay_of(engine, text, context=context).go(0)
         start = min(len(text) - context, config.positions - context)
         expected = exact(weights, config, text[-context:], start)
-        assert_close(read_tensor(engine, "ln_f"), expected["ln_f"], f"ln_f of {context}")
+        assert_close(reader.read(["ln_f"])["ln_f"], expected["ln_f"], f"ln_f of {context}")
         assert_logits(engine, expected["logits"], f"of the last {context}")
 
 
@@ -238,7 +241,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     """The small model after a pass of 7 tokens."""
     source = open_model(str(write_parallel(tmp_path_factory.mktemp("parallel"))))
     engine = Engine.load(source, LoadOptions(measured=False))
-    run_pass(engine, some_tokens(SMALL, 7))
+    WholePass(engine).run(some_tokens(SMALL, 7))
     return engine
 
 

@@ -10,6 +10,7 @@ import pytest
 from atlas_viewer.scene.glyphs import digit_glyphs
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
+from compute.forward.whole_pass import WholePass
 from compute.models.architectures import parameter_shapes
 from compute.models.registry import Registry
 from compute.selftest.map import HEIGHT, WIDTH, pictures, views, written
@@ -21,7 +22,7 @@ from compute.views.map_view import MapView, level_of
 from compute.views.palettes import PALETTES, ColorMapping, ViewColors, contrast
 from compute.weights.checkpoint import ArrayModel
 
-from helpers.gpu import Gpu, rounded_model, run_pass
+from helpers.gpu import Gpu, replay_of, rounded_model
 from helpers.make_models import tiny_model
 from helpers.map_pictures import CONFIG, assert_same
 
@@ -45,7 +46,7 @@ def made(request: pytest.FixtureRequest) -> tuple[Engine, MapPass, Plane]:
     base, layout, dtype = request.param
     source = tiny_model(CONFIG)
     engine = Engine.load(source, LoadOptions(context=12, weights=dtype, layout=layout, program="rows"))
-    run_pass(engine, list(range(7)))
+    WholePass(engine).run(range(7))
     passes = MapPass.load(engine, DIGITS, map_layout(engine.registry, CONTEXT, base=base))
     passes.update()
     return engine, passes, Plane(engine, rounded_model(source, dtype), passes.layout)
@@ -89,8 +90,9 @@ def test_new_rows_appear_in_their_cells() -> None:
     passes = MapPass.load(engine, DIGITS, map_layout(engine.registry, 12, base=2))
     passes.update()
     visible = list(views(passes, 12))
-    for tokens, valid in (([1, 2, 3], 0), ([1, 2, 3, 4], 3), ([1, 2, 3, 4, 5], 4), ([9, 8], 0), ([9, 8, 7], 2)):
-        run_pass(engine, tokens, valid_rows=valid)
+    for tokens, cached in (([1, 2, 3], 0), ([1, 2, 3, 4], 3), ([1, 2, 3, 4, 5], 4), ([9, 8], 0), ([9, 8, 7], 2)):
+        assert cached <= engine.cached_prefix(tokens)
+        replay_of(engine, tokens, cached=cached).go(0)
         passes.update()
         plane = Plane(engine, source, passes.layout)
         for view in visible:
@@ -116,7 +118,7 @@ def test_a_nan_is_red_at_every_zoom() -> None:
 def test_one_range_for_all_tensors_and_a_fixed_range() -> None:
     source = tiny_model(CONFIG)
     engine = Engine.load(source, LoadOptions(context=12, program="rows"))
-    run_pass(engine, [1, 2, 3])
+    WholePass(engine).run([1, 2, 3])
     passes = MapPass.load(engine, DIGITS, map_layout(engine.registry, 12, base=2))
     passes.update()
     plane = Plane(engine, source, passes.layout)
@@ -186,7 +188,7 @@ def test_a_matrix_with_several_shards(gpu: Gpu) -> None:
     for tensor in engine.registry:
         split.add(replace(tensor, storage=storage) if tensor.name == "wte" else tensor)
     engine.registry = split
-    run_pass(engine, [1, 2, 3])
+    WholePass(engine).run([1, 2, 3])
     passes = MapPass.load(engine, DIGITS, map_layout(split, 12, base=2))
     passes.update()
     plane = Plane(engine, source, passes.layout)

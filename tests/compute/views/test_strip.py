@@ -10,6 +10,7 @@ import pytest
 import wgpu
 
 import wgsl
+from compute.api.activation_reader import ActivationReader
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
 from compute.generate.generator import Generation
@@ -27,7 +28,7 @@ from compute.views.strip import StripPass
 from compute.views.strip_layout import strip_layout
 from compute.weights.checkpoint import WeightSource
 
-from helpers.gpu import Gpu, bound, read_tensor, rounded_model
+from helpers.gpu import Gpu, bound, rounded_model
 from helpers.letters import Letters
 from helpers.make_models import ODD_SHAPES, tiny_model
 from helpers.map_registry import registry as registry_without_storage
@@ -242,7 +243,7 @@ def test_the_scale_is_updated_when_only_one_row_is_new(device: wgpu.GPUDevice) -
     for _ in range(6):
         generation.step()
         strip.update()
-        peaks.append(float(np.abs(read_tensor(engine, "logits")).max()))
+        peaks.append(float(np.abs(engine.read_logits()).max()))
         assert_same(strip.read(), expected_picture(engine, model))
     assert max(peaks) > 1.1 * min(peaks)
 
@@ -302,9 +303,12 @@ def test_color_mappings(device: wgpu.GPUDevice) -> None:
     strip.update()
     plain = strip.read()
     peaks, shown = {}, {}
+    names = [span.name for span in strip.layout.spans if span.kind not in ("weight", "logits")]
+    activations = ActivationReader(engine).read(names)
+    computed = {**activations, "logits": engine.read_logits()}
     for span in strip.layout.spans:
         weight = span.kind == "weight"
-        values = np.asarray(model.tensor(span.name) if weight else read_tensor(engine, span.name)).ravel()
+        values = np.asarray(model.tensor(span.name) if weight else computed[span.name]).ravel()
         shown[span.name] = values[[span.source_index(i) for i in range(span.cells)]].astype(np.float64)
         peaks[span.name] = np.abs(shown[span.name] if weight else values).max()
     for mapping in (
