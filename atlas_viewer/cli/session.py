@@ -18,8 +18,8 @@ from atlas_viewer.recording.recorder import PROGRAM
 from atlas_viewer.recording.recover import recover
 from atlas_viewer.recording.verify import DIFFERENT, IDENTICAL, WITHIN, Verdict, reasons, verify_run
 from atlas_viewer.state.quoting import quoted
+from compute.api.opening import engine_of
 from compute.errors import RecordingError, UsageError
-from compute.forward.engine import Engine
 from compute.text.tokenizer import load_tokenizer
 from compute.weights.fingerprint import weights_sha256
 
@@ -98,7 +98,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         sha256 = weights_sha256(source)
         tokenizer = load_tokenizer()
         tokenizer.check_fits(source.config.vocabulary)
-        engine = Engine.load(
+        engine = engine_of(
             source,
             load_options(
                 arguments,
@@ -106,7 +106,6 @@ def _verify(arguments: argparse.Namespace) -> int:
                 weights=recorded_weights(arguments, recording.head),
             ),
         )
-        source.close()
         why = reasons(recording, engine, sha256, PROGRAM)
         verdicts: list[Verdict] = []
         for known in runs:

@@ -9,6 +9,8 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import fields, replace
 
+from compute.api.opening import engine_of
+from compute.api.texts import Texts
 from compute.errors import PromptError, UsageError
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
@@ -103,13 +105,12 @@ def open_generation(
     source = source or open_model(model_spec(arguments))
     options = generate_options(arguments, source.config.positions, source.config.vocabulary)
     tokenizer = load_tokenizer()
-    tokenizer.check_fits(source.config.vocabulary)
-    tokens = tokenizer.encode(prompt)
+    tokens = Texts(source.name, source.config.vocabulary, tokenizer).ids(prompt)
     if len(tokens) > options.context:
         note(f"the prompt has {len(tokens)} tokens; the context keeps the last {options.context} of them")
-    engine = Engine.load(source, replace(load_options(arguments, options.context), measured=measured))
-    source.close()
-    return Generation(engine, tokenizer, prompt, options, capturer=capturer(engine) if capturer else None)
+    engine = engine_of(source, replace(load_options(arguments, options.context), measured=measured))
+    made = capturer(engine) if capturer else None
+    return Generation(engine, tokenizer, prompt, options, prompt_tokens=tokens, capturer=made)
 
 
 def report_nonfinite(generation: Generation, advice: str) -> None:

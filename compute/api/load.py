@@ -7,13 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from compute.errors import UsageError, option
-from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
 from compute.text.tokenizer import load_tokenizer
 from compute.weights.checkpoint import WeightSource, open_model
 
 from .model import Model
-from .opening import Opener
+from .opening import Opener, engine_of
 from .weights import Weights
 
 
@@ -57,8 +56,5 @@ def load(
 def loaded(opener: Opener, options: LoadOptions) -> Model:
     """The model whose weights `opener` opens; it is called again whenever a weight is read."""
     source: WeightSource = opener()
-    try:
-        engine = Engine.load(source, options)
-        return Model(engine, Weights(opener, source, engine.dtype), load_tokenizer())
-    finally:
-        source.close()
+    engine = engine_of(source, options)
+    return Model(engine, Weights(opener, source, engine.dtype), load_tokenizer())

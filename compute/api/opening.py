@@ -1,4 +1,4 @@
-"""How the API opens a model's file, and whether it is still the same file later."""
+"""How the API and the command line load a model, and whether its file is still the same later."""
 
 from __future__ import annotations
 
@@ -6,9 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
+from compute.forward.engine import Engine
+from compute.forward.load_options import LoadOptions
 from compute.weights.checkpoint import WeightSource
 
 Opener: TypeAlias = Callable[[], WeightSource]
+
+
+def engine_of(source: WeightSource, options: LoadOptions) -> Engine:
+    """The engine of an open model, whose file is closed, whether loading succeeds or not. Raises `AtlasError`s."""
+    try:
+        return Engine.load(source, options)
+    finally:
+        source.close()
 
 
 def stamp(path: Path | None) -> tuple[int, int] | None:
