@@ -75,7 +75,9 @@ class MapPyramid:
             label="map peaks", size=4 * words, usage=wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.UNIFORM
         )
         self._sources: list[_Live] = []
-        self._pattern_entries = {tensor.name: self._entries_buffer(1) for tensor in patterns.tensors}
+        self._pattern_entries = {
+            tensor.name: self._entries_buffer(1 + layout.placements[tensor.name].bands) for tensor in patterns.tensors
+        }
         self._pattern_work: dict[tuple[str, int], Dispatch] = {}  # by tensor and buffer
         self._measuring: list[Dispatch] = []  # work for the peaks after new rows
         self._seen = (-1, 0)  # epoch, rows
@@ -171,14 +173,38 @@ class MapPyramid:
         return _sized(source.dispatch, entries)
 
     def _pattern(self, tensor: Tensor, buffer: wgpu.GPUBuffer, rows: int, first: int, end: int) -> Dispatch:
-        """Like `_live_work`, for a pattern in `buffer`."""
+        """Like `_live_work`, for a pattern in `buffer`, whose earlier rows get new columns as well."""
         entry = self._entry(tensor, 0, self._patterns.stride, rows, first, end)
-        entries = self._pattern_entries[tensor.name]
-        self._engine.device.queue.write_buffer(entries, 0, np.asarray(entry, np.uint32))
+        source, last = entry[:-6], entry[-2]
+        columns = self._column_tiles(tensor, first, end)
+        entries = [entry, *([*source, wide, y, high, 1, last, x] for x, y, wide, high in columns)]
+        target = self._pattern_entries[tensor.name]
+        self._engine.device.queue.write_buffer(target, 0, np.asarray(entries, np.uint32))
         key = (tensor.name, id(buffer))
         if key not in self._pattern_work:
-            self._pattern_work[key] = self._live_dispatch(buffer, entries, wide=True)
-        return _sized(self._pattern_work[key], [entry])
+            self._pattern_work[key] = self._live_dispatch(buffer, target, wide=True)
+        return _sized(self._pattern_work[key], entries)
+
+    def _column_tiles(self, tensor: Tensor, first: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+        """Tiles with columns `first` to `end` above those with row `first`: x, y, width and height for each band."""
+        placement, grid = self.layout.placements[tensor.name], self.layout.grid
+        above = first * placement.cell_height // grid
+        if not above:
+            return
+        for band in range(placement.bands):
+            start = band % placement.over * placement.band_columns
+            low, high = max(first, start), min(end, start + placement.band_columns)
+            if low < high:
+                corner = band % placement.across * placement.pitch_x
+                left = (corner + (low - start) * placement.cell_width) // grid
+                right = -(-(corner + (high - start) * placement.cell_width) // grid)
+                yield left, band // placement.across * placement.pitch_y // grid, right - left, above
+
+    def _needed_rows(self, tensor: Tensor, first: int) -> int:
+        """The first row of a pattern with values in the tiles that row and column `first` change: later ones are 0."""
+        placement, grid = self.layout.placements[tensor.name], self.layout.grid
+        down, across = grid // placement.cell_height, grid // placement.cell_width  # values in a tile
+        return first - max(first % down, first % placement.band_columns % across)
 
     def _entry(self, tensor: Tensor, offset: int, stride: int, rows: int, first: int, end: int) -> list[int]:
         """The words of the entry that adds rows `first` to `end` of each line of bands."""
@@ -225,8 +251,7 @@ class MapPyramid:
         work = [self._live_work(source, rows, first, end) for source in self._sources]
         for tensor in self._patterns.tensors:
             # A tile also needs its older rows, which are recomputed if another layer has used the buffer.
-            tile_rows = self.layout.grid // self.layout.placements[tensor.name].cell_height
-            start = first if self._patterns.has_all_rows(tensor) else first // tile_rows * tile_rows
+            start = first if self._patterns.has_all_rows(tensor) else self._needed_rows(tensor, first)
             buffer, made = self._patterns.rows(tensor, start, rows)
             work += [*made, self._pattern(tensor, buffer, rows, first, end)]
         return [*work, *self._measuring]

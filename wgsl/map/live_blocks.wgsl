@@ -12,7 +12,7 @@ struct Entry {
     tiles_y: u32,    // rows of tiles to update in each line of bands
     lines: u32,      // lines of bands
     last_columns: u32, // values in the last row
-    padding: u32,
+    first_tile_x: u32, // first tile to update across
 }
 @group(0) @binding(0) var<storage, read> entries: array<Entry>;
 @group(0) @binding(1) var<storage, read> values: array<{{ "vec4f" if wide else "f32" }}>;
@@ -55,7 +55,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     if (down >= entry.tiles_y * entry.lines) { return; }
     let line = down / entry.tiles_y;
     let tile = vec2u(
-        id.x % entry.tiles_x,
+        entry.first_tile_x + id.x % entry.tiles_x,
         line * (entry.placement.pitch_y / (8u * BASE)) + entry.first_tile + down % entry.tiles_y,
     );
     part = part_of(entry.placement, tile);

@@ -99,6 +99,28 @@ def test_new_rows_appear_in_their_cells() -> None:
             assert_same(*pictures(passes, plane, view))
 
 
+@pytest.mark.parametrize("budget", [1, 1 << 30])
+def test_a_pass_that_follows_another_adds_rows_and_columns(budget: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One cached token after the other: patterns get a row, and a column in every earlier row."""
+    monkeypatch.setattr("compute.views.patterns._BUDGET", budget)
+    source = tiny_model(CONFIG)
+    engine = Engine.load(source, LoadOptions(context=40, program="rows"))
+    passes = MapPass.load(engine, DIGITS, map_layout(engine.registry, 40, base=2))
+    replay = replay_of(engine, [1, 2, 3, 4, 5, 6, 7], range(8, 26))
+    placement = passes.layout.placements["h.1.attn.pattern"]
+    replay.go(0)
+    epoch = engine.epoch
+    for step in range(19):
+        replay.go(step)
+        assert engine.epoch == epoch
+        if step not in (0, 1, 2, 9, 10, 18):
+            continue
+        passes.update()
+        plane = Plane(engine, source, passes.layout)
+        for scale in (2.0, 4.5, 8.0):
+            assert_same(*pictures(passes, plane, MapView(placement.x, placement.y, scale)))
+
+
 def test_a_nan_is_red_at_every_zoom() -> None:
     engine = Engine.load(corrupted_model(), LoadOptions(context=12, program="rows"))
     passes = MapPass.load(engine, DIGITS, map_layout(engine.registry, 12))
