@@ -62,6 +62,7 @@ class Window:
             self._count(monkeypatch, owner, method, name)
         self.canvas = open_picture((640, 400))
         self.state = State("Once upon a time", options)
+        self.state.ui.view = navigation.ATLAS  # Map is loaded when it comes to the front
         self.viewer = Viewer(self.canvas, shared_device(), self.state, None)
         self.viewer.show(runner, runner.start(self.state.prompt, options), self.state.prompt)
 

@@ -113,7 +113,8 @@ def test_the_map_and_the_front_view_are_recorded_in_every_recording(
 ) -> None:
     monkeypatch.setattr(ui_recorder, "_EVERY", 0.0)  # views that are visible only for a moment count, too
     state, status = loop.state, loop.state.recording.recorder
-    loop.draw(lambda: not state.busy)
+    state.ui.front = "Atlas"
+    loop.draw(lambda: not state.busy and "Atlas" in state.ui.shown)
     for number, zoom in enumerate((500.0, 900.0), start=1):
         loop.ask(Record(f"{number}.atlas", "none", statistics=False))
         loop.draw(lambda: status.stage == "recording")

@@ -47,6 +47,7 @@ def test_cameras_and_views_are_recorded(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "a.atlas", HEAD, TENSORS, token_bytes)
     recorder.begin_run("a prompt", PROMPT_TOKENS, OPTIONS)
     state = State("Once", GenerateOptions())
+    state.ui.view = ATLAS
     ui_recorder = UiRecorder(state, recorder)
     ui_recorder.frame(1.0)  # without a map
     state.map = state_with_map().map
