@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import wgpu
 
+from atlas_viewer.state.camera import View
 from atlas_viewer.state.roles import Role, role_color, role_of_kind
 from compute.views.palettes import CANVASES, Rgb
 from compute.views.strip_sheet import StripSheet
@@ -29,19 +30,22 @@ class SheetView(PlaneView):
         self._cells: SheetCells | None = None
         self._now: tuple[wgpu.GPUTexture, StripSheet, str] | None = None
 
-    def show_sheet(self, texture: wgpu.GPUTexture, sheet: StripSheet, theme: str) -> None:
-        """Show the cells of `texture`, as `StripPass` paints it, arranged in `sheet`; theme: "dark" or "light"."""
+    def show_sheet(self, texture: wgpu.GPUTexture, values: wgpu.GPUTexture, sheet: StripSheet, theme: str) -> None:
+        """Show the cells of `texture` and `values`, as `StripPass` paints them, arranged in `sheet`.
+
+        theme: "dark" or "light".
+        """
         now = (texture, sheet, theme)
         if self._now == now:
             return
         self._now = now
-        adopted = adopt(texture, "srgb")
+        adopted, numbers = adopt(texture, "srgb"), adopt(values, "physical")
         if self._cells is None:
-            self._cells = SheetCells(adopted)
+            self._cells = SheetCells(adopted, numbers)
             for order, part in enumerate((self._ground, self._cells, self.front, self.objects)):
                 part.render_order = order
                 self.add(part)
-        self._cells.show(adopted, sheet, light=theme == "light")
+        self._cells.show(adopted, numbers, sheet, light=theme == "light")
         ground, frames = ShapeList(), ShapeList()
         theme = "light" if theme == "light" else "dark"
         canvas = CANVASES[theme]
@@ -55,6 +59,12 @@ class SheetView(PlaneView):
             frames.outlines(_boxes(framed), 1.0, role_color(role, theme), 1.0)
         self._ground.set(*ground.arrays())
         self.front.set(*frames.arrays())
+
+    def draw(self, view: View, width: int, height: int) -> wgpu.GPUTexture:
+        """Draw as `PlaneView` does, with digits in cells that are large enough."""
+        if self._cells is not None:
+            self._cells.scale(width / view.width)
+        return super().draw(view, width, height)
 
 
 def _boxes(boxes: Sequence[tuple[float, float, float, float]]) -> np.ndarray:

@@ -79,7 +79,7 @@ class StripDisplay:
         if self._shown == wanted:
             return
         scene = self._scene().sheet
-        scene.show_sheet(self._painter.texture, strip.sheet, theme)
+        scene.show_sheet(self._painter.texture, self._painter.values, strip.sheet, theme)
         self._image.show(scene.draw(view, *size))
         self._shown, self._drawn = wanted, True
 

@@ -195,6 +195,10 @@ class StripPainter(Protocol):
         """The picture: rgba8unorm, one texel per cell."""
 
     @property
+    def values(self) -> wgpu.GPUTexture:
+        """The bits of the float32 that each cell shows: r32uint, one texel per cell."""
+
+    @property
     def layout(self) -> StripLayout:
         """The layout that was last painted."""
 

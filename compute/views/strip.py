@@ -19,6 +19,7 @@ class StripPass:
     """Paints the registry's latest pass into `texture` (rgba8unorm, 640 x 360).
 
     Alpha is 255, except for non-finite cells: 254 for NaN, 253 for plus infinity, 252 for minus infinity.
+    `values` (r32uint, the same size) has the bits of the float32 that each cell shows.
     """
 
     def __init__(self, engine: Engine, mapping: ColorMapping | None = None) -> None:
@@ -28,6 +29,12 @@ class StripPass:
             label="strip",
             size=(WIDTH, HEIGHT, 1),
             format="rgba8unorm",
+            usage=wgpu.TextureUsage.STORAGE_BINDING | wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.COPY_SRC,
+        )
+        self.values = device.create_texture(
+            label="strip values",
+            size=(WIDTH, HEIGHT, 1),
+            format="r32uint",
             usage=wgpu.TextureUsage.STORAGE_BINDING | wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.COPY_SRC,
         )
         self.layout = StripLayout((), ())
@@ -47,6 +54,7 @@ class StripPass:
         surface = Surface(
             kernels=engine.kernels,
             texture=self.texture,
+            shown=self.values,
             mapping=self._mapping_buffer,
             row_peaks=device.create_buffer(label="row peaks", size=4 * len(tensors) * engine.context, usage=usage),
             peaks=device.create_buffer(label="peaks", size=4 * (len(tensors) + 1), usage=usage),

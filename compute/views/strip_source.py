@@ -29,6 +29,7 @@ class Surface:
 
     kernels: Kernels
     texture: wgpu.GPUTexture
+    shown: wgpu.GPUTexture  # r32uint: the bits of the value in each cell
     mapping: wgpu.GPUBuffer
     row_peaks: wgpu.GPUBuffer  # largest finite magnitude of each row of each slot
     peaks: wgpu.GPUBuffer  # of each slot, then the largest of all
@@ -160,6 +161,7 @@ class Source:
                     "values": self._values,
                     "peaks": surface.peaks,
                     "picture": surface.texture,
+                    "shown": surface.shown,
                     "mapping": surface.mapping,
                     "ranges": surface.ranges,
                     **blocks,

@@ -117,6 +117,7 @@ class FakeStrip:
     def __init__(self, device: wgpu.GPUDevice) -> None:
         usage = wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.COPY_DST
         self.texture = device.create_texture(size=(640, 360, 1), format="rgba8unorm", usage=usage)
+        self.values = device.create_texture(size=(640, 360, 1), format="r32uint", usage=usage)
         self.cells = np.random.default_rng(1).integers(0, 256, (360, 640, 4), np.uint8)
         self.cells[..., 3] = 255
         self.painted = 0

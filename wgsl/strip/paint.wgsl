@@ -28,6 +28,7 @@ struct Tile {
 @group(0) @binding(7) var<uniform> ranges: array<vec4f, TENSORS>;
 @group(0) @binding(5) var<uniform> mapping: ColorMapping;
 @group(0) @binding(4) var picture: texture_storage_2d<rgba8unorm, write>;
+@group(0) @binding(8) var shown: texture_storage_2d<r32uint, write>; // bits of the value in each cell, 0 in gaps
 
 {% if pool %}
 const BLOCKS_FROM = 32u; // values in a range: shorter ranges contain hardly any whole blocks
@@ -64,10 +65,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     if (thread >= tile.count) { return; }
     let cell = tile.first + thread;
     var color = mapping.ground;
+    var bits = 0u;
     if (tile.entry != EMPTY) {
         let entry = entries[tile.entry];
         let peak = peaks[select(entry.slot, TENSORS, mapping.all_tensors == 1u)];
-        color = strip_color(shown_value(entry, cell - entry.first), peak, ranges[entry.slot].xy, mapping);
+        let value = shown_value(entry, cell - entry.first);
+        bits = bitcast<u32>(value);
+        color = strip_color(value, peak, ranges[entry.slot].xy, mapping);
     }
-    textureStore(picture, vec2u(cell % WIDTH, cell / WIDTH), color);
+    let texel = vec2u(cell % WIDTH, cell / WIDTH);
+    textureStore(picture, texel, color);
+    textureStore(shown, texel, vec4u(bits, 0u, 0u, 0u));
 }

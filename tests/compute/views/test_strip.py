@@ -121,6 +121,7 @@ def test_peaks(gpu: Gpu) -> None:
 def test_paint(gpu: Gpu) -> None:
     usage = wgpu.TextureUsage.STORAGE_BINDING | wgpu.TextureUsage.COPY_SRC
     texture = gpu.device.create_texture(size=(WIDTH, HEIGHT, 1), format="rgba8unorm", usage=usage)
+    bits = gpu.device.create_texture(size=(WIDTH, HEIGHT, 1), format="r32uint", usage=usage)
     rng = np.random.default_rng(0)
     values = rng.standard_normal(300).astype(np.float32)
     values[10:17] = np.nan, np.inf, -np.inf, 0, -0.0, 1e-30, -1e-9
@@ -131,7 +132,7 @@ def test_paint(gpu: Gpu) -> None:
     mapping = color_mapping_bytes(ColorMapping())
     bindings = {
         "tiles": gpu.buffer(np.array(tiles, np.uint32)), "entries": gpu.buffer(entries), "values": gpu.buffer(values),
-        "peaks": gpu.buffer(peaks), "picture": texture,
+        "peaks": gpu.buffer(peaks), "picture": texture, "shown": bits,
         "mapping": gpu.device.create_buffer_with_data(data=mapping, usage=wgpu.BufferUsage.UNIFORM),
         "ranges": gpu.device.create_buffer_with_data(data=bytes(32), usage=wgpu.BufferUsage.UNIFORM),
     }  # fmt: skip
@@ -139,8 +140,11 @@ def test_paint(gpu: Gpu) -> None:
     layout = {"bytes_per_row": WIDTH * 4, "rows_per_image": HEIGHT}
     data = gpu.device.queue.read_texture({"texture": texture}, layout, (WIDTH, HEIGHT, 1))
     cells = np.frombuffer(data, np.uint8).reshape(-1, 4).astype(int)
+    stored = np.frombuffer(gpu.device.queue.read_texture({"texture": bits}, layout, (WIDTH, HEIGHT, 1)), np.uint32)
 
     def assert_colors(first: int, shown: np.ndarray, peak: float) -> None:
+        finite = np.isfinite(shown)
+        assert np.array_equal(stored[first : first + len(shown)][finite], shown.view(np.uint32)[finite])
         wanted = np.rint(255 * strip_model.colors(shown.astype(np.float64), peak)).astype(int)
         assert np.abs(cells[first : first + len(shown), :3] - wanted).max() <= 1
         alpha = np.where(np.isfinite(shown), 255, np.where(np.isnan(shown), 254, np.where(shown > 0, 253, 252)))
@@ -149,6 +153,7 @@ def test_paint(gpu: Gpu) -> None:
     assert_colors(600, values[5:105], peaks[1])
     assert_colors(5 * WIDTH, values[110:290][sources(30, 180)], 2.5)
     assert (cells[5 * WIDTH + 30 : 5 * WIDTH + 94] == (6, 9, 14, 255)).all()
+    assert not stored[5 * WIDTH + 30 : 5 * WIDTH + 94].any()
     assert (cells[[599, 700, 5 * WIDTH - 1, 5 * WIDTH + 94]] == 0).all()  # not painted
 
 
