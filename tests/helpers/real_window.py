@@ -222,6 +222,10 @@ class Window:
         """Click a widget until the window shows the effect: it may move away just before the click."""
         return self.wait(what, check, repeat=lambda: self.click(label))
 
+    def open_strip(self) -> None:
+        """Bring Strip to the front."""
+        self.wait("Strip is in front", lambda told: "picture" in told["places"], repeat=lambda: self.click("tab:Atlas"))
+
     def click_tab(self, title: str) -> None:
         """Bring a panel to the front."""
         self._click_at(lambda told: told["tabs"][title], title)

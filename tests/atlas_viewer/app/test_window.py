@@ -42,6 +42,7 @@ def test_type_generate_inspect_and_zoom(display: str, tmp_path: Path) -> None:
         window.tool("xdotool", "key", "--delay", "100", "Escape")
         window.wait("the dialog is closed", lambda report: not report["dialog"])
 
+        window.open_strip()
         window.point("picture")
         for _ in range(5):
             window.tool("xdotool", "click", "4")

@@ -30,6 +30,7 @@ def picture(window: Window, name: str) -> np.ndarray:
 def test_hover_pin_search_and_palette(display: str, tmp_path: Path) -> None:
     with Window.writing(display, 6, tmp_path / "window") as window:
         window.wait("the run ends and is measured", lambda report: report["done"] and report["statistics"] > 100)
+        window.open_strip()
         left, top, right, _ = window.last()["picture"]
         pixels = (right - left) / window.last()["sheet"][0]  # of a cell
         # The first box has the token embeddings.
