@@ -225,6 +225,7 @@ class Window:
     def open_strip(self) -> None:
         """Bring Strip to the front."""
         self.wait("Strip is in front", lambda told: "picture" in told["places"], repeat=lambda: self.click("tab:Atlas"))
+        self.wait("Strip has its final size", lambda told: told["resting"] or not told["done"])
 
     def click_tab(self, title: str) -> None:
         """Bring a panel to the front."""
