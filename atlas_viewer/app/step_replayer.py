@@ -71,6 +71,8 @@ class StepReplayer:
             self._unknown.add(wanted)
         elif source.request():
             self._asked = (run.number, wanted, source)
+        else:
+            source.take()  # logits of a run that is no longer shown are in flight
         return arrived
 
     def _wanted(self) -> int | None:
