@@ -29,6 +29,7 @@ class SheetView(PlaneView):
         self._ground = Shapes()
         self._cells: SheetCells | None = None
         self._now: tuple[wgpu.GPUTexture, StripSheet, str] | None = None
+        self.digits = True  # whether large cells show their values
 
     def show_sheet(self, texture: wgpu.GPUTexture, values: wgpu.GPUTexture, sheet: StripSheet, theme: str) -> None:
         """Show the cells of `texture` and `values`, as `StripPass` paints them, arranged in `sheet`.
@@ -63,7 +64,7 @@ class SheetView(PlaneView):
     def draw(self, view: View, width: int, height: int) -> wgpu.GPUTexture:
         """Draw as `PlaneView` does, with digits in cells that are large enough."""
         if self._cells is not None:
-            self._cells.scale(width / view.width)
+            self._cells.scale(width / view.width if self.digits else 0.0)
         return super().draw(view, width, height)
 
 

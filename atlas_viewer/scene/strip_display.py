@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from atlas_viewer.state.navigation import ATLAS
 from atlas_viewer.state.protocols import StripPainter
 from atlas_viewer.state.state import State
+from compute.views.map_digits import digit_style
 from compute.views.strip_layout import StripLayout
 from compute.views.strip_sheet import strip_sheet
 
@@ -28,6 +29,7 @@ class StripDisplay:
         self._drawn = False
         self._shown: tuple[object, ...] | None = None
         self._painted = self._stale = False
+        self._numbers = self._numbered = False  # whether cells are large enough for values, and whether there are any
 
     @property
     def pending(self) -> bool:
@@ -50,7 +52,9 @@ class StripDisplay:
     def paint(self) -> None:
         """Paint the latest pass, if that is pending. The tensors must belong to one whole pass."""
         if self.pending and self._painter is not None:
+            self._painter.show_numbers(self._numbers)
             self._painter.update()
+            self._numbered = self._numbers
             self._stale = self._painter.pending
             self._state.spans_left_out = self._painter.layout.left_out
             self._painted, self._shown = True, None
@@ -75,11 +79,15 @@ class StripDisplay:
             return
         strip, theme = self._state.strip, self._state.ui.theme
         view = strip.camera.view
-        wanted = (view, *size, strip.sheet, theme)
+        numbers = digit_style(size[0] / view.width) is not None
+        if numbers != self._numbers:  # they are written by the next frame
+            self._numbers, self._stale = numbers, self._stale or numbers
+        wanted = (view, *size, strip.sheet, theme, self._numbered)
         if self._shown == wanted:
             return
         scene = self._scene().sheet
         scene.show_sheet(self._painter.texture, self._painter.values, strip.sheet, theme)
+        scene.digits = self._numbered
         self._image.show(scene.draw(view, *size))
         self._shown, self._drawn = wanted, True
 

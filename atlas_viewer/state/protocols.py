@@ -196,7 +196,10 @@ class StripPainter(Protocol):
 
     @property
     def values(self) -> wgpu.GPUTexture:
-        """The bits of the float32 that each cell shows: r32uint, one texel per cell."""
+        """The bits of the float32 that each cell shows: r32uint, one texel per cell. See `show_numbers`."""
+
+    def show_numbers(self, on: bool) -> None:
+        """Whether `update` also writes `values`."""
 
     @property
     def layout(self) -> StripLayout:

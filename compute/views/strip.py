@@ -72,6 +72,12 @@ class StripPass:
         self._seen_rows = 0
         self._seen_epoch = -1
         self._seen_sampling = ""
+        self._numbers = self._numbers_are_new = False
+
+    def show_numbers(self, on: bool) -> None:
+        """Whether `update` also stores the value of each cell in `values`, which takes about as long as painting."""
+        self._numbers_are_new = on and not self._numbers
+        self._numbers = on
 
     def set_color_mapping(self, mapping: ColorMapping) -> None:
         """Use this color mapping from the next `update` on."""
@@ -134,6 +140,12 @@ class StripPass:
             work += self._weights.paint(pool=False)
         for source in self._live:
             work += source.paint(pool=pool)
+        if self._numbers:
+            if weights_are_new or self._numbers_are_new:
+                work += self._weights.paint(pool=False, numbers=True)
+            for source in self._live:
+                work += source.paint(pool=pool, numbers=True)
+            self._numbers_are_new = False
         self.layout, self._mapping_is_new = layout, False
         if layout.spans:
             self._end = layout.spans[-1].last + 1

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import wgpu
 
-from compute.gpu.kernels import Kernels
+from compute.gpu.kernels import Kernels, Resource
 from compute.gpu.wgpu_native import Dispatch
 from compute.models.registry import Tensor
 
@@ -71,7 +71,7 @@ class Source:
                 "peaks": surface.peaks,
             },
         )
-        self._paints: dict[bool, Dispatch] = {}
+        self._paints: dict[tuple[bool, bool], Dispatch] = {}  # by pool and numbers
         self._blocks: Dispatch | None = None
         self._blocks_buffer: wgpu.GPUBuffer | None = None
         self._tile_count = self._shown = 0
@@ -120,11 +120,11 @@ class Source:
             work.append(dataclasses.replace(self._block_work(), groups=(self._shown, parts, 1)))
         return work
 
-    def paint(self, *, pool: bool) -> list[Dispatch]:
-        """The dispatch that paints all tiles, or none when there are no tiles."""
+    def paint(self, *, pool: bool, numbers: bool = False) -> list[Dispatch]:
+        """The dispatch that paints all tiles, or with `numbers` stores their values; none when there are no tiles."""
         if not self._tile_count:
             return []
-        return [dataclasses.replace(self._paint_work(pool), groups=(self._tile_count, 1, 1))]
+        return [dataclasses.replace(self._paint_work(pool, numbers), groups=(self._tile_count, 1, 1))]
 
     def _block_table(self) -> wgpu.GPUBuffer:
         """Keys of all blocks of the buffer. Allocated when pooling first needs it."""
@@ -148,23 +148,25 @@ class Source:
             )
         return self._blocks
 
-    def _paint_work(self, pool: bool) -> Dispatch:
-        if pool not in self._paints:
+    def _paint_work(self, pool: bool, numbers: bool) -> Dispatch:
+        if (pool, numbers) not in self._paints:
             surface = self._surface
-            kernel = surface.kernels.get("strip/paint", width=WIDTH, tensors=len(surface.slots), pool=pool)
+            kernel = surface.kernels.get(
+                "strip/paint", width=WIDTH, tensors=len(surface.slots), pool=pool, numbers=numbers
+            )
+            written: dict[str, Resource] = {"shown": surface.shown}
+            if not numbers:
+                written = {"picture": surface.texture, "peaks": surface.peaks, "ranges": surface.ranges}
+                written["mapping"] = surface.mapping
             blocks = {"blocks": self._block_table()} if pool else {}
-            self._paints[pool] = kernel.dispatch(
+            self._paints[pool, numbers] = kernel.dispatch(
                 (1, 1, 1),
                 {
                     "tiles": self._tiles,
                     "entries": self._entries,
                     "values": self._values,
-                    "peaks": surface.peaks,
-                    "picture": surface.texture,
-                    "shown": surface.shown,
-                    "mapping": surface.mapping,
-                    "ranges": surface.ranges,
+                    **written,
                     **blocks,
                 },
             )
-        return self._paints[pool]
+        return self._paints[pool, numbers]

@@ -1,9 +1,12 @@
 // Paints cells of Strip. A workgroup paints a tile: up to 64 consecutive cells of one span, or of a gap.
-// With `pool` a cell shows the most extreme value of its source range, otherwise the first one.
+// With `pool` a cell shows the most extreme value of its source range, otherwise the first one. With `numbers` it stores
+// the values instead of their colors: some drivers allow one storage texture per dispatch.
 {% include "common/numbers.wgsl" %}
 {% include "strip/common/table.wgsl" %}
 {% include "strip/common/index.wgsl" %}
+{% if not numbers %}
 {% include "strip/common/color.wgsl" %}
+{% endif %}
 {% if pool %}
 {% include "common/extreme.wgsl" %}
 {% endif %}
@@ -24,11 +27,14 @@ struct Tile {
 {% else %}
 @group(0) @binding(2) var<storage, read> values: array<f32>;
 {% endif %}
+{% if numbers %}
+@group(0) @binding(4) var shown: texture_storage_2d<r32uint, write>; // bits of the value in each cell, 0 in gaps
+{% else %}
 @group(0) @binding(3) var<storage, read> peaks: array<f32>;
 @group(0) @binding(7) var<uniform> ranges: array<vec4f, TENSORS>;
 @group(0) @binding(5) var<uniform> mapping: ColorMapping;
 @group(0) @binding(4) var picture: texture_storage_2d<rgba8unorm, write>;
-@group(0) @binding(8) var shown: texture_storage_2d<r32uint, write>; // bits of the value in each cell, 0 in gaps
+{% endif %}
 
 {% if pool %}
 const BLOCKS_FROM = 32u; // values in a range: shorter ranges contain hardly any whole blocks
@@ -64,16 +70,21 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     let tile = tiles[group.x];
     if (thread >= tile.count) { return; }
     let cell = tile.first + thread;
-    var color = mapping.ground;
+    let texel = vec2u(cell % WIDTH, cell / WIDTH);
+{% if numbers %}
     var bits = 0u;
     if (tile.entry != EMPTY) {
         let entry = entries[tile.entry];
-        let peak = peaks[select(entry.slot, TENSORS, mapping.all_tensors == 1u)];
-        let value = shown_value(entry, cell - entry.first);
-        bits = bitcast<u32>(value);
-        color = strip_color(value, peak, ranges[entry.slot].xy, mapping);
+        bits = bitcast<u32>(shown_value(entry, cell - entry.first));
     }
-    let texel = vec2u(cell % WIDTH, cell / WIDTH);
-    textureStore(picture, texel, color);
     textureStore(shown, texel, vec4u(bits, 0u, 0u, 0u));
+{% else %}
+    var color = mapping.ground;
+    if (tile.entry != EMPTY) {
+        let entry = entries[tile.entry];
+        let peak = peaks[select(entry.slot, TENSORS, mapping.all_tensors == 1u)];
+        color = strip_color(shown_value(entry, cell - entry.first), peak, ranges[entry.slot].xy, mapping);
+    }
+    textureStore(picture, texel, color);
+{% endif %}
 }

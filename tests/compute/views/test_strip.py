@@ -127,11 +127,15 @@ def test_paint(gpu: Gpu) -> None:
     mapping = color_mapping_bytes(ColorMapping())
     bindings = {
         "tiles": gpu.buffer(np.array(tiles, np.uint32)), "entries": gpu.buffer(entries), "values": gpu.buffer(values),
-        "peaks": gpu.buffer(peaks), "picture": texture, "shown": bits,
+    }  # fmt: skip
+    colored = {
+        "peaks": gpu.buffer(peaks), "picture": texture,
         "mapping": gpu.device.create_buffer_with_data(data=mapping, usage=wgpu.BufferUsage.UNIFORM),
         "ranges": gpu.device.create_buffer_with_data(data=bytes(32), usage=wgpu.BufferUsage.UNIFORM),
     }  # fmt: skip
-    gpu.run(gpu.kernels.get("strip/paint", width=WIDTH, tensors=2, pool=False).dispatch((len(tiles), 1, 1), bindings))
+    for numbers, written in ((False, colored), (True, {"shown": bits})):
+        kernel = gpu.kernels.get("strip/paint", width=WIDTH, tensors=2, pool=False, numbers=numbers)
+        gpu.run(kernel.dispatch((len(tiles), 1, 1), bindings | written))
     layout = {"bytes_per_row": WIDTH * 4, "rows_per_image": HEIGHT}
     data = gpu.device.queue.read_texture({"texture": texture}, layout, (WIDTH, HEIGHT, 1))
     cells = np.frombuffer(data, np.uint8).reshape(-1, 4).astype(int)
