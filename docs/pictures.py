@@ -5,6 +5,7 @@ Adapters round differently, so a picture may differ by a few pixels although not
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 FOLDER = Path(__file__).parent
 TOUR = FOLDER / "tour.jsonl"
@@ -28,24 +30,68 @@ RENDERED = {
     "map-5.png": (*SMALL, "--zoom", "480", "--place", "h.3.attn.qkv[3, 5]"),
 }
 
+# The animation: a flight into one attention pattern while tokens are generated. Sizes in pixels, delays in 1/100 s.
+FLIGHT = FOLDER / "flight.gif"
+FLIGHT_SIZE, FLIGHT_COLORS = (720, 520), 64
+NOTCHES = 34  # of the wheel, one per picture
+GOAL = "map+26,56"  # a value in the pattern of block 6, head 1, while the map is shown whole
+DELAY, PAUSE = 10, 160
+# Fewer tokens than the flight generates, but so many that the map keeps its layout.
+BEGUN = ("Once upon a time, there was a", "-n", "10", "--temperature", "0", "--context", "64")
+
 
 def main() -> int:
-    """Render every picture, then play the tour, which takes its own into the folder of its name."""
+    """Render every picture, play the tour, which takes its own into the folder of its name, then make the animation."""
     for name, arguments in RENDERED.items():
         print(name, flush=True)
         viewer("render", *arguments, "--out", str(FOLDER / name), out=subprocess.DEVNULL)
-    with display() as environment, tempfile.TemporaryDirectory() as settings:
-        environment["ATLAS_VIEWER_CONFIG"] = settings  # not the looks of whoever makes them
+    with display() as environment:
         print(TOUR.name, flush=True)
-        arguments = (*RUN, "--context", "64", "--tour", str(TOUR), "--pictures", str(TOUR.with_suffix("")))
-        viewer("view", *arguments, environment=environment)
+        play((*RUN, "--context", "64"), TOUR, TOUR.with_suffix(""), environment)
+        print(FLIGHT.name, flush=True)
+        animate(environment)
     return 0
 
 
-def viewer(*arguments: str, environment: dict[str, str] | None = None, out: int | None = None) -> None:
-    """Run the program; its failure ends this one."""
+def play(run: tuple[str, ...], tour: Path, pictures: Path, environment: dict[str, str]) -> None:
+    """Play a tour in an empty folder, with default settings."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**environment, "ATLAS_VIEWER_CONFIG": folder, "PYTHONPATH": str(FOLDER.parent)}
+        arguments = (*run, "--tour", str(tour), "--pictures", str(pictures))
+        viewer("view", *arguments, environment=environment, folder=Path(folder))
+
+
+def animate(environment: dict[str, str]) -> None:
+    """Play the flight, and join its pictures to an animation."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        tour = folder / "flight.jsonl"
+        tour.write_text("".join(json.dumps(step) + "\n" for step in flight()))
+        play(BEGUN, tour, folder, environment)
+        pictures = sorted(str(path) for path in folder.glob("*.png"))
+        pauses = [part for path in (pictures[0], pictures[-1]) for part in ("-delay", str(PAUSE), path)]
+        joined = (*pauses[:3], "-delay", str(DELAY), *pictures[1:-1], *pauses[3:])
+        colors = ("+dither", "-colors", str(FLIGHT_COLORS), "-loop", "0", "-layers", "optimize")
+        subprocess.run(["convert", *joined, *colors, str(FLIGHT)], check=True)
+
+
+def flight() -> Iterator[dict[str, Any]]:
+    """The steps of the animation's tour."""
+    wait = {"wait": "done"}
+    yield from ({"key": "M"}, wait, {"key": "F11"}, {"resize": FLIGHT_SIZE}, {"frames": 10}, {"key": "F"}, wait)
+    for number in range(NOTCHES):
+        yield {"wheel": 1, "at": GOAL} if number else {"point": GOAL}
+        if number % 3 == 1:
+            yield {"key": "."}
+        yield from ({"frames": 4}, wait, {"picture": f"{number:02}"})
+
+
+def viewer(
+    *arguments: str, environment: dict[str, str] | None = None, out: int | None = None, folder: Path = FOLDER.parent
+) -> None:
+    """Run the program in a folder; its failure ends this one."""
     command = [sys.executable, "-m", "atlas_viewer", *arguments]
-    status = subprocess.run(command, env=environment, stdout=out, cwd=FOLDER.parent).returncode
+    status = subprocess.run(command, env=environment, stdout=out, cwd=folder).returncode
     if status:
         raise SystemExit(status)
 

@@ -91,7 +91,8 @@ def draw_all(state: State, services: Services) -> None:
     state.inspection.list_visible = False
     if ui.folded:
         _docked(state, dock_space, None)
-        ui.shown = drawers.draw(state, _BUTTONS, lambda name: _content(state, services, name))
+        text = lecture.height(ui) if ui.lecture else 0.0
+        ui.shown = drawers.draw(state, _BUTTONS, lambda name: _content(state, services, name), text)
         if ui.lecture:
             lecture.draw(state)
     else:

@@ -28,10 +28,11 @@ _FIXED = (
 )
 
 
-def draw(state: State, names: Sequence[str], content: Callable[[str], None]) -> set[str]:
+def draw(state: State, names: Sequence[str], content: Callable[[str], None], below: float = 0.0) -> set[str]:
     """Draw the view in front, the buttons and the open panels. Returns the names of what is shown.
 
-    names: all panels, in the order of their buttons; content: draws the panel of a name in the current window.
+    names: all panels, in the order of their buttons; content: draws the panel of a name in the current window;
+    below: height in pixels below the view that something else covers.
     """
     ui = state.ui
     raised, front = ui.raised, ui.front
@@ -45,7 +46,7 @@ def draw(state: State, names: Sequence[str], content: Callable[[str], None]) -> 
     corner, size = viewport.work_pos, viewport.work_size
     ui.tools, ui.details = not ui.lecture, not ui.lecture and viewport.size.y >= theme.em(_DETAILS)
     shown = [name for name in names if name not in ui.hidden]
-    top = _scene(ui, corner, size, shown, content)
+    top = _scene(ui, corner, ImVec2(size.x, size.y - below), shown, content)
     _open_panels(ui, front, ImVec2(corner.x, top), ImVec2(size.x, corner.y + size.y - top), content)
     if ui.lecture:
         _launcher(ui, corner, size, shown)

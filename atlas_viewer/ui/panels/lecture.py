@@ -1,10 +1,11 @@
-"""Lecture mode: the text and the latest tokens in a strip over the bottom edge of the picture."""
+"""Lecture mode: the text and the latest tokens in a strip below the picture."""
 
 from __future__ import annotations
 
-from imgui_bundle import ImVec2, ImVec4, imgui
+from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state.state import State
+from atlas_viewer.state.ui_state import UiState
 from atlas_viewer.ui import theme
 
 from . import drawers, output, tokens
@@ -12,26 +13,31 @@ from .view_common import value_line
 from .widgets import dim, packed
 
 _LINES = 2  # of text
-_OPACITY = 0.86
 _HINT = "F11 leaves, keys 1 to 9 open panels, Space plays"
+
+
+def height(ui: UiState) -> float:
+    """Height in pixels of the strip with the text; 0 if the picture needs the window for itself."""
+    size = imgui.get_main_viewport().work_size
+    style = imgui.get_style()
+    lines = (_LINES + 1) * imgui.get_text_line_height()
+    high = float(lines + tokens.chip_height() + 2 * style.item_spacing.y + 2 * style.window_padding.y)
+    return high if size.x - drawers.width(ui) >= theme.em(12) and size.y >= 2 * high else 0.0
 
 
 def draw(state: State) -> None:
     """Draw the end of the text, a line of token chips, and the value in focus or a hint."""
     viewport = imgui.get_main_viewport()
     corner, size = viewport.work_pos, viewport.work_size
-    wide = size.x - drawers.width(state.ui)
-    style = imgui.get_style()
+    wide, high = size.x - drawers.width(state.ui), height(state.ui)
+    if not high:
+        return
     line = imgui.get_text_line_height()
-    high = _LINES * line + tokens.chip_height() + line + 2 * style.item_spacing.y + 2 * style.window_padding.y
-    if wide < theme.em(12) or size.y < 2 * high:
-        return  # the picture is more important
     imgui.set_next_window_pos(ImVec2(corner.x, corner.y + size.y - high))
     imgui.set_next_window_size(ImVec2(wide, high))
     flags = imgui.WindowFlags_
     kind = flags.no_decoration | flags.no_move | flags.no_docking | flags.no_saved_settings
-    back = theme.now.back
-    with theme.colored(imgui.Col_.window_bg, ImVec4(back.x, back.y, back.z, _OPACITY)):
+    with theme.colored(imgui.Col_.window_bg, theme.now.back):
         imgui.begin("##lecture", None, kind | flags.no_focus_on_appearing | flags.no_nav)
     _text(state, line)
     if state.run is not None and state.run.steps:

@@ -13,6 +13,7 @@ from atlas_viewer.ui import theme, widget_tracking
 from .widgets import dim, hint, tooltip
 
 NAME = "Trace"
+_FILE = 19.0  # ems for the name of the file and the number of lines, which move to a second row if they do not fit
 
 
 def filtered(lines: Sequence[str], words: str) -> list[str]:
@@ -43,6 +44,8 @@ def draw(state: State) -> None:
         state.requests.append(SaveTrace(inspection.trace_path, tuple(lines)))
     imgui.end_disabled()
     imgui.same_line()
+    if imgui.get_content_region_avail().x < theme.em(_FILE):
+        imgui.new_line()
     imgui.set_next_item_width(theme.em(10))
     _, inspection.trace_path = widget_tracking.input_text("##path", inspection.trace_path)
     tooltip(inspection.note or "File that Save writes")

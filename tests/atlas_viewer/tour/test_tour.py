@@ -48,7 +48,7 @@ def pixels(path: Path) -> np.ndarray:
     reason="needs Linux with Xvfb and ImageMagick (./dev test installs them)",
 )
 @pytest.mark.slow
-def test_the_documentation_s_tour(display: str) -> None:
+def test_the_documentation_s_tour(display: str, tmp_path: Path) -> None:
     folder = ARTIFACTS / "tour"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -57,7 +57,7 @@ def test_the_documentation_s_tour(display: str) -> None:
     command = [sys.executable, "-m", "atlas_viewer", "view", *ARGUMENTS]
     done = subprocess.run(
         [*command, "--tour", str(TOUR), "--pictures", str(folder)],
-        env=environment, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S,
+        env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_S,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr

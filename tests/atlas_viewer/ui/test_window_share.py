@@ -135,7 +135,7 @@ def test_the_users_own_layout_is_kept_in_a_small_window(context: None, monkeypat
 
 
 @pytest.mark.parametrize("size", [(640, 400), (1280, 720), (3840, 2160)])
-def test_lecture_mode_fills_the_window_and_leaves_no_trace(
+def test_in_lecture_mode_picture_and_text_fill_the_window_and_leave_no_trace(
     context: None, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
 ) -> None:
     screen = screen_at(size, UiState(), monkeypatch)
@@ -144,7 +144,11 @@ def test_lecture_mode_fills_the_window_and_leaves_no_trace(
     press(screen, "F11")
     screen.frame(3)
     assert theme.zoom() == 1.5
-    assert share(size) == pytest.approx(1.0, abs=0.01)
+    text = imgui.internal.find_window_by_name("##lecture")
+    assert text.pos.y + text.size.y == pytest.approx(size[1], abs=1)
+    left = text.pos.y / size[1]
+    assert left > 0.6
+    assert share(size) == pytest.approx(left, abs=0.01), "the picture ends where the text begins"
     assert "chip8" in widget_tracking.rects, "the newest token is in the strip"
     for key, name in (("1", "Prompt"), ("5", "Logits")):
         press(screen, key)
@@ -154,7 +158,7 @@ def test_lecture_mode_fills_the_window_and_leaves_no_trace(
     for _ in range(len(ui.drawers)):
         press(screen, "Escape")
     assert ui.drawers == []
-    assert share(size) == pytest.approx(1.0, abs=0.01), "Escape closes panels before it leaves"
+    assert share(size) == pytest.approx(left, abs=0.01), "Escape closes panels before it leaves"
     press(screen, "Escape")
     screen.frame(4)
     assert not ui.lecture
