@@ -25,16 +25,16 @@ SMALL = (*RUN, "--view", "map", "--size", "960x540")
 RENDERED = {
     "map-1.png": SMALL,
     "map-2.png": (*SMALL, "--zoom", "7", "--place", "h.3.mlp.gelu"),
-    "map-3.png": (*SMALL, "--zoom", "53", "--place", "h.3.attn.pattern[2, 15, 15]"),
+    "map-3.png": (*SMALL, "--zoom", "25", "--place", "h.3.attn.pattern[2, 15, 15]"),
     "map-4.png": (*SMALL, "--zoom", "330", "--place", "h.3.attn.pattern[1, 12, 8]"),
-    "map-5.png": (*SMALL, "--zoom", "480", "--place", "h.3.attn.qkv[3, 5]"),
+    "map-5.png": (*SMALL, "--zoom", "1000", "--place", "h.3.attn.qkv[3, 5]"),
 }
 
 # The animation: a flight into one attention pattern while tokens are generated. Sizes in pixels, delays in 1/100 s.
 FLIGHT = FOLDER / "flight.gif"
 FLIGHT_SIZE, FLIGHT_COLORS = (720, 520), 64
-NOTCHES = 34  # of the wheel, one per picture
-GOAL = "map+26,56"  # a value in the pattern of block 6, head 1, while the map is shown whole
+NOTCHES = 40  # of the wheel, one per picture
+GOAL = "map+30,56"  # a value in the pattern of block 6, head 1, while the map is shown whole
 DELAY, PAUSE = 10, 160
 # Fewer tokens than the flight generates, but so many that the map keeps its layout.
 BEGUN = ("Once upon a time, there was a", "-n", "10", "--temperature", "0", "--context", "64")
@@ -78,10 +78,10 @@ def animate(environment: dict[str, str]) -> None:
 def flight() -> Iterator[dict[str, Any]]:
     """The steps of the animation's tour."""
     wait = {"wait": "done"}
-    yield from ({"key": "M"}, wait, {"key": "F11"}, {"resize": FLIGHT_SIZE}, {"frames": 10}, {"key": "F"}, wait)
+    yield from ({"key": "M"}, wait, {"key": "Shift+M"}, {"key": "F11"}, {"resize": FLIGHT_SIZE}, {"frames": 10}, {"key": "F"}, wait)
     for number in range(NOTCHES):
         yield {"wheel": 1, "at": GOAL} if number else {"point": GOAL}
-        if number % 3 == 1:
+        if number % 3 == 1 and number < 36:
             yield {"key": "."}
         yield from ({"frames": 4}, wait, {"picture": f"{number:02}"})
 
