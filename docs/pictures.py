@@ -78,7 +78,8 @@ def animate(environment: dict[str, str]) -> None:
 def flight() -> Iterator[dict[str, Any]]:
     """The steps of the animation's tour."""
     wait = {"wait": "done"}
-    yield from ({"key": "M"}, wait, {"key": "Shift+M"}, {"key": "F11"}, {"resize": FLIGHT_SIZE}, {"frames": 10}, {"key": "F"}, wait)
+    yield from ({"key": "M"}, wait, {"key": "Shift+M"}, {"key": "F11"})  # without the minimap
+    yield from ({"resize": FLIGHT_SIZE}, {"frames": 10}, {"key": "F"}, wait)
     for number in range(NOTCHES):
         yield {"wheel": 1, "at": GOAL} if number else {"point": GOAL}
         if number % 3 == 1 and number < 36:
