@@ -183,6 +183,12 @@ def color_mapping_bytes(mapping: ColorMapping) -> bytes:
     )  # fmt: skip
 
 
+def is_plain(mapping: ColorMapping) -> bool:
+    """True for the square root without exposure or offset, and no tensor known to have values of one sign."""
+    adjusted = mapping.exposure or mapping.offset or mapping.curve != "root"
+    return not adjusted and not (isinstance(mapping, ViewColors) and mapping.one_signed)
+
+
 def range_table(mapping: ColorMapping, slots: Mapping[str, int]) -> np.ndarray:
     """Lowest and highest value of one-signed tensors by slot, zeros for others; float32 [slots, 4]."""
     table: np.ndarray = np.zeros((max(slots.values(), default=0) + 1, 4), np.float32)

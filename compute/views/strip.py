@@ -9,7 +9,7 @@ from compute.forward.engine import Engine
 from compute.gpu.wgpu_native import ComputeEncoder, Dispatch
 from compute.models.registry import Tensor
 
-from .palettes import ColorMapping, canvas_of, color_mapping_bytes, range_table
+from .palettes import ColorMapping, canvas_of, color_mapping_bytes, is_plain, range_table
 from .strip_layout import HEIGHT, WIDTH, Span, StripLayout, strip_layout, strip_tensors
 from .strip_source import Source, Surface
 from .strip_weights import WeightCells
@@ -113,7 +113,7 @@ class StripPass:
         Weights are read in slices; while slices remain for later calls, `pending` is true.
         """
         registry, context, mapping = self.engine.registry, self.engine.context, self._mapping
-        pool = mapping.sampling == "pool"
+        pool, plain = mapping.sampling == "pool", is_plain(mapping)
         layout = strip_layout(registry)
         work: list[Dispatch] = []
         if layout != self.layout or mapping.sampling != self._seen_sampling:
@@ -137,9 +137,9 @@ class StripPass:
         if one_range:
             work.append(self._peak_all)
         if weights_are_new or one_range or self._mapping_is_new:
-            work += self._weights.paint(pool=False)
+            work += self._weights.paint(pool=False, plain=plain)
         for source in self._live:
-            work += source.paint(pool=pool)
+            work += source.paint(pool=pool, plain=plain)
         if self._numbers:
             if weights_are_new or self._numbers_are_new:
                 work += self._weights.paint(pool=False, numbers=True)

@@ -71,7 +71,7 @@ class Source:
                 "peaks": surface.peaks,
             },
         )
-        self._paints: dict[tuple[bool, bool], Dispatch] = {}  # by pool and numbers
+        self._paints: dict[tuple[bool, bool, bool], Dispatch] = {}  # by pool, numbers and plain
         self._blocks: Dispatch | None = None
         self._blocks_buffer: wgpu.GPUBuffer | None = None
         self._tile_count = self._shown = 0
@@ -120,11 +120,14 @@ class Source:
             work.append(dataclasses.replace(self._block_work(), groups=(self._shown, parts, 1)))
         return work
 
-    def paint(self, *, pool: bool, numbers: bool = False) -> list[Dispatch]:
-        """The dispatch that paints all tiles, or with `numbers` stores their values; none when there are no tiles."""
+    def paint(self, *, pool: bool, numbers: bool = False, plain: bool = False) -> list[Dispatch]:
+        """The dispatch that paints all tiles, or with `numbers` stores their values; none when there are no tiles.
+
+        plain: the color mapping is, see `palettes.is_plain`.
+        """
         if not self._tile_count:
             return []
-        return [dataclasses.replace(self._paint_work(pool, numbers), groups=(self._tile_count, 1, 1))]
+        return [dataclasses.replace(self._paint_work(pool, numbers, plain), groups=(self._tile_count, 1, 1))]
 
     def _block_table(self) -> wgpu.GPUBuffer:
         """Keys of all blocks of the buffer. Allocated when pooling first needs it."""
@@ -148,18 +151,24 @@ class Source:
             )
         return self._blocks
 
-    def _paint_work(self, pool: bool, numbers: bool) -> Dispatch:
-        if (pool, numbers) not in self._paints:
+    def _paint_work(self, pool: bool, numbers: bool, plain: bool) -> Dispatch:
+        key = (pool, numbers, plain)
+        if key not in self._paints:
             surface = self._surface
             kernel = surface.kernels.get(
-                "strip/paint", width=WIDTH, tensors=len(surface.slots), pool=pool, numbers=numbers
+                "strip/paint",
+                width=WIDTH,
+                tensors=len(surface.slots),
+                pool=pool,
+                numbers=numbers,
+                plain=plain,
             )
             written: dict[str, Resource] = {"shown": surface.shown}
             if not numbers:
-                written = {"picture": surface.texture, "peaks": surface.peaks, "ranges": surface.ranges}
-                written["mapping"] = surface.mapping
+                written = {"picture": surface.texture, "peaks": surface.peaks, "mapping": surface.mapping}
+                written |= {} if plain else {"ranges": surface.ranges}
             blocks = {"blocks": self._block_table()} if pool else {}
-            self._paints[pool, numbers] = kernel.dispatch(
+            self._paints[key] = kernel.dispatch(
                 (1, 1, 1),
                 {
                     "tiles": self._tiles,
@@ -169,4 +178,4 @@ class Source:
                     **blocks,
                 },
             )
-        return self._paints[pool, numbers]
+        return self._paints[key]

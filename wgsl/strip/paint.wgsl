@@ -31,7 +31,9 @@ struct Tile {
 @group(0) @binding(4) var shown: texture_storage_2d<r32uint, write>; // bits of the value in each cell, 0 in gaps
 {% else %}
 @group(0) @binding(3) var<storage, read> peaks: array<f32>;
+{% if not plain %}
 @group(0) @binding(7) var<uniform> ranges: array<vec4f, TENSORS>;
+{% endif %}
 @group(0) @binding(5) var<uniform> mapping: ColorMapping;
 @group(0) @binding(4) var picture: texture_storage_2d<rgba8unorm, write>;
 {% endif %}
@@ -83,7 +85,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     if (tile.entry != EMPTY) {
         let entry = entries[tile.entry];
         let peak = peaks[select(entry.slot, TENSORS, mapping.all_tensors == 1u)];
+{% if plain %}
+        color = strip_color(shown_value(entry, cell - entry.first), peak, mapping);
+{% else %}
         color = strip_color(shown_value(entry, cell - entry.first), peak, ranges[entry.slot].xy, mapping);
+{% endif %}
     }
     textureStore(picture, texel, color);
 {% endif %}

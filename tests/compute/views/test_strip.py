@@ -115,7 +115,9 @@ def test_peaks(gpu: Gpu) -> None:
 
 def test_paint(gpu: Gpu) -> None:
     usage = wgpu.TextureUsage.STORAGE_BINDING | wgpu.TextureUsage.COPY_SRC
-    texture = gpu.device.create_texture(size=(WIDTH, HEIGHT, 1), format="rgba8unorm", usage=usage)
+    texture, plain = (
+        gpu.device.create_texture(size=(WIDTH, HEIGHT, 1), format="rgba8unorm", usage=usage) for _ in range(2)
+    )
     bits = gpu.device.create_texture(size=(WIDTH, HEIGHT, 1), format="r32uint", usage=usage)
     rng = np.random.default_rng(0)
     values = rng.standard_normal(300).astype(np.float32)
@@ -134,11 +136,16 @@ def test_paint(gpu: Gpu) -> None:
         "ranges": gpu.device.create_buffer_with_data(data=bytes(32), usage=wgpu.BufferUsage.UNIFORM),
     }  # fmt: skip
     for numbers, written in ((False, colored), (True, {"shown": bits})):
-        kernel = gpu.kernels.get("strip/paint", width=WIDTH, tensors=2, pool=False, numbers=numbers)
+        kernel = gpu.kernels.get("strip/paint", width=WIDTH, tensors=2, pool=False, numbers=numbers, plain=False)
         gpu.run(kernel.dispatch((len(tiles), 1, 1), bindings | written))
     layout = {"bytes_per_row": WIDTH * 4, "rows_per_image": HEIGHT}
     data = gpu.device.queue.read_texture({"texture": texture}, layout, (WIDTH, HEIGHT, 1))
     cells = np.frombuffer(data, np.uint8).reshape(-1, 4).astype(int)
+    kernel = gpu.kernels.get("strip/paint", width=WIDTH, tensors=2, pool=False, numbers=False, plain=True)
+    without = {name: value for name, value in colored.items() if name != "ranges"}
+    gpu.run(kernel.dispatch((len(tiles), 1, 1), bindings | without | {"picture": plain}))
+    again = gpu.device.queue.read_texture({"texture": plain}, layout, (WIDTH, HEIGHT, 1))
+    assert np.abs(np.frombuffer(again, np.uint8).reshape(-1, 4) - cells).max() <= 1
     stored = np.frombuffer(gpu.device.queue.read_texture({"texture": bits}, layout, (WIDTH, HEIGHT, 1)), np.uint32)
 
     def assert_colors(first: int, shown: np.ndarray, peak: float) -> None:

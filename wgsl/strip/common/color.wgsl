@@ -23,6 +23,19 @@ fn nonfinite_color(value: f32) -> vec4f {
     if (bitcast<u32>(value) >> 31u == 0u) { return vec4f(1.0, 0.24, 0.52, 253.0 / 255.0); }
     return vec4f(0.72, 0.02, 0.36, 252.0 / 255.0);
 }
+{% if plain is defined and plain %}
+// As below, for a mapping that `palettes.is_plain` accepts: on software adapters the other branches take time although
+// they are not taken.
+fn strip_color(value: f32, peak: f32, mapping: ColorMapping) -> vec4f {
+    if (!is_finite(value)) { return nonfinite_color(value); }
+    if (value == 0.0) { return vec4f(0.06, 0.07, 0.09, 1.0); }
+    let high = select(peak, mapping.high, mapping.high > 0.0);
+    let share = clamp((abs(value) - mapping.low) / max(high - mapping.low, 1e-12), 0.0, 1.0);
+    let brightness = max(0.08, sqrt(share));
+    if (value > 0.0) { return mix(mapping.positive_low, mapping.positive_high, brightness); }
+    return mix(mapping.negative_low, mapping.negative_high, brightness);
+}
+{% else %}
 fn curved(share: f32, curve: u32) -> f32 {
     if (curve == 0u) { return sqrt(share); }
     if (curve == 1u) { return share; }
@@ -49,3 +62,4 @@ fn strip_color(value: f32, peak: f32, range: vec2f, mapping: ColorMapping) -> ve
     if (positive) { return mix(mapping.positive_low, mapping.positive_high, brightness); }
     return mix(mapping.negative_low, mapping.negative_high, brightness);
 }
+{% endif %}
