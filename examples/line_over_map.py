@@ -1,4 +1,4 @@
-"""A line over Map: norms of the token embeddings of "a" to "z". `python examples/line_over_map.py` opens the window."""
+"""A line over Map: norms of the rows of a matrix. `python examples/line_over_map.py` opens the window with it."""
 
 import sys
 
@@ -10,12 +10,13 @@ from atlas_viewer.cli.main import main
 from atlas_viewer.scene.custom import on_map
 from compute.views.map_layout import MapLayout
 
+NAME = "h.0.mlp.c_fc.weight"
+
 
 @on_map
 def plot(objects: gfx.Group, layout: MapLayout) -> None:
-    table = av.load("stories").weights["wte"]
-    norms = np.linalg.norm(table[np.arange(64, 90)], axis=1)  # the ids of "a" to "z"
-    box = layout.placements["wte"]
+    norms = np.linalg.norm(av.load("stories").weights[NAME], axis=1)
+    box = layout.placements[NAME]
     x = np.linspace(box.x, box.x + box.width, len(norms))
     y = box.y + box.height * (1 - norms / norms.max())
     points = np.stack([x, y, np.zeros_like(x)], axis=1).astype(np.float32)

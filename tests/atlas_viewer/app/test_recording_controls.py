@@ -213,6 +213,8 @@ def test_closing_the_window_stops_the_run(loop: Loop, runner: ModelRunner) -> No
 def test_the_window_records_itself(loop: Loop, folder: Path) -> None:
     state = loop.state
     video = state.recording.video
+    state.ui.front = "Atlas"  # Map would still be loading while the video is recorded
+    loop.draw(lambda: not state.busy and "Atlas" in state.ui.shown)
     (folder / "there.mp4").write_text("precious")
     loop.ask(RecordVideo("there.mp4"))
     assert "there.mp4: already exists" in state.messages[-1]
