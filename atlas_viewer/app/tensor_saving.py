@@ -13,10 +13,11 @@ from pathlib import Path
 from atlas_viewer.state.protocols import TensorFilesLike, TensorsReading
 from atlas_viewer.state.requests import CloseRecording, OpenRecording, Pause, Request, SaveTensors, StopSaving
 from atlas_viewer.state.state import State
-from atlas_viewer.state.tensor_save import origin, pass_text, pass_tokens, size_text
+from atlas_viewer.state.tensor_save import origin, pass_text, pass_tokens
 from compute.errors import AtlasError, UsageError
 from compute.io.escape import one_line
 from compute.io.output_files import free_name
+from compute.io.size_text import size_text
 from compute.io.system_errors import first_line
 
 from .run_controller import RunController

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from atlas_viewer import __version__
 from compute.io.array_files import ArraySpec
+from compute.io.size_text import size_text
 
 if TYPE_CHECKING:
     from .runs import Run
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 Scheme = Literal["atlas", "transformerlens"]
 SCHEMES: dict[Scheme, str] = {"atlas": "Atlas Viewer", "transformerlens": "TransformerLens"}
 _LISTED = 20  # tensors
-_UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 
 @dataclass
@@ -41,14 +41,6 @@ class TensorSave:
     def share(self) -> float:
         """The share of the bytes that is written, 0 to 1."""
         return self.done / self.total if self.total else 0.0
-
-
-def size_text(nbytes: float) -> str:
-    """A size for people: 1.5 MB."""
-    for unit, name in _UNITS:
-        if nbytes >= unit:
-            return f"{nbytes / unit:,.1f} {name}"
-    return f"{nbytes:.0f} bytes"
 
 
 def selected_text(specs: Sequence[ArraySpec]) -> str:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from compute.errors import MemoryBudgetError
 from compute.forward.memory_budget import free_host_bytes
+from compute.io.size_text import size_text
 from compute.models.description import Description
 from compute.models.readings import Form, Reading
 
@@ -41,7 +42,7 @@ class Kept:
         available, needed = free_host_bytes(), sum(map(self._nbytes, lengths))
         if available is not None and needed > available:
             raise MemoryBudgetError(
-                f"the arrays of this run need {needed / 1e9:.2f} GB of memory, {available / 1e9:.2f} GB are available:"
+                f"the arrays of this run need {size_text(needed)} of memory, {size_text(available)} are available:"
                 ' name fewer tensors in keep=, use rows="last", or run fewer or shorter texts'
             )
 

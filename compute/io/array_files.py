@@ -23,6 +23,7 @@ from compute.errors import OutputError, UsageError
 
 from .escape import one_line
 from .output_files import new_file, output_file
+from .size_text import size_text
 from .system_errors import write_errors_as
 
 SUFFIXES = (".npz", ".safetensors")
@@ -54,7 +55,7 @@ def check_space(path: Path | str, nbytes: int) -> None:
         free = shutil.disk_usage(target.resolve().parent).free
     if nbytes > free:
         raise OutputError(
-            f"{one_line(target)}: needs {nbytes / 1e9:.2f} GB, the disk has {free / 1e9:.2f} GB free;"
+            f"{one_line(target)}: needs {size_text(nbytes)}, the disk has {size_text(free)} free;"
             " name fewer tensors or choose another path"
         )
 

@@ -6,9 +6,10 @@ from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state.requests import SaveTensors, StopSaving
 from atlas_viewer.state.state import State
-from atlas_viewer.state.tensor_save import SCHEMES, listed, pass_text, selected_text, size_text
+from atlas_viewer.state.tensor_save import SCHEMES, listed, pass_text, selected_text
 from atlas_viewer.ui import theme, widget_tracking
 from atlas_viewer.ui.file_actions import name_tensors
+from compute.io.size_text import size_text
 
 from .modal import modal
 from .widgets import browse_button, browse_width, dim, elided, hint, primary_button, tooltip, wrapped

@@ -192,7 +192,7 @@ def test_a_full_disk_is_one_line(frames: Frames, tmp_path: Path, monkeypatch: py
     with monkeypatch.context() as patched:
         patched.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
         frames.save(names, tmp_path / "a.npy")
-    assert "the disk has 0.00 GB free" in frames.state.save.trouble
+    assert "the disk has 10 bytes free" in frames.state.save.trouble
     frames.save(names, tmp_path / "a.npy")
     assert not frames.state.save.trouble
 

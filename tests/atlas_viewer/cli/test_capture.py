@@ -97,7 +97,7 @@ def test_another_suffix_is_refused(run: Run, tmp_path: Path) -> None:
 def test_a_full_disk_is_found_before_the_pass(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=10_000))
     out = tmp_path / "run.npz"
-    assert_one_line(run("capture", PROMPT, "--out", out), 1, "the disk has 0.00 GB free", "name fewer tensors")
+    assert_one_line(run("capture", PROMPT, "--out", out), 1, "the disk has 10.0 kB free", "name fewer tensors")
     assert not out.exists()
 
 

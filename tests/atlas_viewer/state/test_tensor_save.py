@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from atlas_viewer.state.tensor_save import TensorSave, listed, origin, pass_text, pass_tokens, selected_text, size_text
+from atlas_viewer.state.tensor_save import TensorSave, listed, origin, pass_text, pass_tokens, selected_text
 from compute.io.array_files import ArraySpec
+from compute.io.size_text import size_text
 
 from helpers.fake_generation import paused_state
 
