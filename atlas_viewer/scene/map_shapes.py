@@ -89,7 +89,7 @@ class MapShapes:
         shapes.boxes(np.array(flow.stream).reshape(-1, 4), stream, 0.8 * share, line / 2)
         for tip in flow.tips:
             shapes.polygon(tip, stream, 0.8 * share)
-        arm = 4 * line
+        arm = 2.5 * line
         for x, y in flow.sums:
             shapes.on_screen((x, y), [(-arm - line, -arm - line, 2 * (arm + line), 2 * (arm + line))], stream, share)
             ground = CANVASES[theme].ground

@@ -15,12 +15,13 @@ from compute.models.registry import Registry
 from compute.views.map_layout import MapLayout
 from compute.views.map_view import MapView
 
-from .label_space import Label, LabelSpace, Ruler
+from .label_space import TENSOR, Label, LabelSpace, Ruler, text_width
 from .map_bands import Visible, Words
 from .map_captions import captions, shows_names
 from .map_rulers import columns_along, in_cells, rows_along, rulers
 
 MOST = 600  # labels in a picture
+_NOTHING = "Nothing is here. F shows the whole map."
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ def labels_for(
 ) -> MapLabels:
     """The labels of `view` at width x height pixels."""
     shown = Visible(registry, layout, view, width, height, words)
+    if not shown.bands:
+        return MapLabels([_nothing(width, height)] if text_width(_NOTHING, TENSOR) < width else [])
     edges = rulers(shown) if shows_names(shown) else ()
     left = max((ruler.width for ruler in edges if ruler.height == height), default=0.0)
     top = max((ruler.height for ruler in edges if ruler.width == width), default=0.0)
@@ -45,3 +48,8 @@ def labels_for(
     rows_along(shown, space, left, top)
     columns_along(shown, space, left, top)
     return MapLabels([*space.labels, *in_cells(shown, left, top)][:MOST], edges)
+
+
+def _nothing(width: int, height: int) -> Label:
+    """What a picture between tensors says, in its middle."""
+    return Label(_NOTHING, (width - text_width(_NOTHING, TENSOR)) / 2, height / 2, TENSOR)

@@ -149,6 +149,12 @@ def test_another_model_has_its_vocabulary_along_both_tables_and_its_heads_under_
     assert any(text in texts(known.description.attention[0].output, 8) for text in ("head 2", "2"))
 
 
+def test_a_picture_between_tensors_says_what_to_do() -> None:
+    made = labels_for(REGISTRY, LAYOUT, MapView(0, 0, 1 / 50), WIDE, HIGH, WORDS)
+    assert [label.text for label in made.labels] == ["Nothing is here. F shows the whole map."]
+    assert labels_for(REGISTRY, LAYOUT, MapView(0, 0, 1 / 50), 100, 60, WORDS).labels == []
+
+
 def test_long_texts_are_cut_with_an_ellipsis() -> None:
     assert elided("token", 100, 12) == "token"
     assert elided("a long token", 30, 12) == "a lo…"
