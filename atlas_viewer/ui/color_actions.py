@@ -3,39 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from atlas_viewer.state.color_mapping import CURVES, SAMPLINGS, SCALES
 from atlas_viewer.state.state import State
 
 
-def toggle_sampling(state: State) -> None:
-    """Switch between pool and point sampling."""
-    inspection = state.inspection
-    now = SAMPLINGS.index(inspection.mapping.sampling)
-    inspection.mapping = dataclasses.replace(inspection.mapping, sampling=SAMPLINGS[(now + 1) % len(SAMPLINGS)])
+def _following(field: str, values: Sequence[str]) -> Callable[[State], None]:
+    """An action that sets a field of the color mapping to the next of `values`, to the first after the last."""
+
+    def change(state: State) -> None:
+        inspection = state.inspection
+        now = getattr(inspection.mapping, field)
+        at = values.index(now) if now in values else -1
+        changed: dict[str, Any] = {field: values[(at + 1) % len(values)]}
+        inspection.mapping = dataclasses.replace(inspection.mapping, **changed)
+
+    return change
+
+
+toggle_sampling = _following("sampling", SAMPLINGS)
+next_curve = _following("curve", CURVES)
+next_range = _following("span_scale", SCALES)
 
 
 def next_palette(state: State) -> None:
     """Use the next palette."""
-    inspection = state.inspection
-    at = state.palettes.index(inspection.mapping.palette) if inspection.mapping.palette in state.palettes else -1
-    palette = state.palettes[(at + 1) % len(state.palettes)]
-    inspection.mapping = dataclasses.replace(inspection.mapping, palette=palette)
-
-
-def next_curve(state: State) -> None:
-    """Use the next curve from shares of the range to brightness."""
-    inspection = state.inspection
-    at = CURVES.index(inspection.mapping.curve)
-    inspection.mapping = dataclasses.replace(inspection.mapping, curve=CURVES[(at + 1) % len(CURVES)])
-
-
-def next_range(state: State) -> None:
-    """Switch between a range per tensor and one for all."""
-    inspection = state.inspection
-    at = SCALES.index(inspection.mapping.span_scale)
-    inspection.mapping = dataclasses.replace(inspection.mapping, span_scale=SCALES[(at + 1) % len(SCALES)])
+    _following("palette", state.palettes)(state)
 
 
 def adjust(exposure: float, offset: float) -> Callable[[State], None]:
