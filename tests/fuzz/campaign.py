@@ -81,7 +81,7 @@ def run(
                 check=False,
             )
         took = time.monotonic() - start
-        found = [Found(told["what"], Path(told["path"])) for told in map(json.loads, _lines(done.stdout))]
+        found = [Found(report["what"], Path(report["path"])) for report in map(json.loads, _lines(done.stdout))]
         found += [Found(_death(path, done.returncode), _kept(path, places)) for path in folder.rglob("artifact-*")]
     finally:
         shutil.rmtree(folder, ignore_errors=True)

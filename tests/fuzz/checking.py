@@ -37,7 +37,7 @@ def check(target: Target, data: bytes) -> bool:
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a panic in a Rust library is not an `Exception`
-        raise Finding(_told(error), f"{type(error).__name__} {_place(error)}", _trace(error)) from None
+        raise Finding(_outline(error), f"{type(error).__name__} {_place(error)}", _trace(error)) from None
     seconds, grown = time.process_time() - start, _peak_megabytes() - size
     if seconds > _SECONDS:
         raise Finding(f"it takes {seconds:.1f} s of processor time", "time", "")
@@ -61,7 +61,7 @@ def _is_harmful(character: str) -> bool:
     return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") and character not in "\u200c\u200d"
 
 
-def _told(error: BaseException) -> str:
+def _outline(error: BaseException) -> str:
     return f"{type(error).__name__}: {str(error)[:200]!r}"
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 VARIABLE = "ATLAS_VIEWER_FUZZ_FOLDER"
-"""Tells a worker its folder. Whoever starts the worker removes the folder, because a crashing worker cannot."""
+"""The worker's folder. Whoever starts the worker removes the folder, because a crashing worker cannot."""
 
 
 def parent_folder() -> str | None:

@@ -74,14 +74,14 @@ def _play(recording: Recording) -> None:
     player = Player(recording, state)
     player.show()
     state.run = player.run
-    told = player.playback
+    playback = player.playback
     for time in (0.0, 0.05, 0.1):
         player.frame(time)
-    for position in (0, 1, told.count):
-        told.seek, told.playing = position, True
+    for position in (0, 1, playback.count):
+        playback.seek, playback.playing = position, True
         player.frame(1.0 + position)
     player.back()
-    for text in (told.event, player.run.name, player.run.continuation, player.run.prompt):
+    for text in (playback.event, player.run.name, player.run.continuation, player.run.prompt):
         text.encode()
-    assert math.isfinite(told.time)
-    assert math.isfinite(told.length)
+    assert math.isfinite(playback.time)
+    assert math.isfinite(playback.length)

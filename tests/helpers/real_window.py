@@ -68,8 +68,8 @@ class Window:
         self._environment = {**os.environ, "DISPLAY": display, "PYTHONPATH": SEARCH_PATH}
         self._environment["ATLAS_VIEWER_CONFIG"] = str(log.with_suffix(".config"))
         self._environment.pop("WAYLAND_DISPLAY", None)
-        self._told, self._errors = log.with_suffix(".out"), log.with_suffix(".err")
-        with self._told.open("w") as out, self._errors.open("w") as err:
+        self._output, self._errors = log.with_suffix(".out"), log.with_suffix(".err")
+        with self._output.open("w") as out, self._errors.open("w") as err:
             self.process = subprocess.Popen(
                 [sys.executable, str(Path(__file__).with_name("window_driver.py")), *arguments],
                 env=self._environment,
@@ -118,13 +118,13 @@ class Window:
 
     def reports(self) -> list[Report]:
         """One a frame."""
-        return [json.loads(line) for line in self._told.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        return [json.loads(line) for line in self._output.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
     def last(self) -> Report:
         """That of the last frame; empty before the first."""
-        end = self._told.stat().st_size
+        end = self._output.stat().st_size
         for size in (1 << 16, end):
-            with self._told.open("rb") as file:
+            with self._output.open("rb") as file:
                 file.seek(max(end - size, 0))
                 lines = [line for line in file.read().splitlines(keepends=True) if line.endswith(b"\n")]
             # The first line may have lost its beginning.
@@ -143,22 +143,22 @@ class Window:
         given = -_FRAMES
 
         def found() -> Report | None:
-            told = self.last()
-            if told and check(told):
-                return told
+            report = self.last()
+            if report and check(report):
+                return report
             assert self.process.poll() is None, f"the window closed: {self.errors()}"
             return None
 
         def again() -> None:
             nonlocal given
-            told = self.last()
-            if repeat is not None and told and (told["resting"] or told["frame"] >= given + _FRAMES):
+            report = self.last()
+            if repeat is not None and report and (report["resting"] or report["frame"] >= given + _FRAMES):
                 repeat()
-                given = told["frame"]
+                given = report["frame"]
 
-        told = wait_until(found, lambda: f"{what}; last {self.last()}", repeat=again)
-        assert told is not None
-        return told
+        report = wait_until(found, lambda: f"{what}; last {self.last()}", repeat=again)
+        assert report is not None
+        return report
 
     def press(self, chord: str, what: str, check: Callable[[Report], object]) -> Report:
         """Press keys until the window shows their effect."""
@@ -183,8 +183,8 @@ class Window:
         """Move the mouse there. Returns when a frame shows it."""
         place = round(x), round(y)
 
-        def arrived(told: Report) -> bool:
-            return [round(value) for value in told["mouse"]] == list(place)
+        def arrived(report: Report) -> bool:
+            return [round(value) for value in report["mouse"]] == list(place)
 
         # Going to the place where it already is makes no event: one pixel off is another place.
         def again() -> None:
@@ -195,9 +195,9 @@ class Window:
     def _click_at(self, find: Callable[[Report], list[float] | None], what: str) -> None:
         """Click the center of the rectangle that `find` returns, once it is the same in two frames."""
 
-        def rests(told: Report) -> bool:
-            place = find(told)
-            return place is not None and told["mouse"] == [round(value) for value in place]
+        def rests(report: Report) -> bool:
+            place = find(report)
+            return place is not None and report["mouse"] == [round(value) for value in place]
 
         def there() -> None:
             place = find(self.last())
@@ -207,16 +207,16 @@ class Window:
         self.wait(f"the mouse is on {what}", rests, repeat=there)
         before = self.last()["clicks"]
         self.tool("xdotool", "click", "1")
-        self.wait(f"{what} is clicked", lambda told: told["clicks"] > before and not told["pressed"])
+        self.wait(f"{what} is clicked", lambda report: report["clicks"] > before and not report["pressed"])
 
     def point(self, label: str) -> None:
         """Move the mouse to a widget."""
-        self.wait(f"{label} is there", lambda told: label in told["places"])
+        self.wait(f"{label} is there", lambda report: label in report["places"])
         self.move(*self.last()["places"][label])
 
     def click(self, label: str) -> None:
         """Click a widget. Returns when a frame shows the effect."""
-        self._click_at(lambda told: told["places"].get(label), label)
+        self._click_at(lambda report: report["places"].get(label), label)
 
     def click_until(self, label: str, what: str, check: Callable[[Report], object]) -> Report:
         """Click a widget until the window shows the effect: it may move away just before the click."""
@@ -224,12 +224,12 @@ class Window:
 
     def open_strip(self) -> None:
         """Bring Strip to the front."""
-        self.wait("Strip is in front", lambda told: "picture" in told["places"], repeat=lambda: self.click("tab:Atlas"))
-        self.wait("Strip has its final size", lambda told: told["resting"] or not told["done"])
+        self.click_until("tab:Atlas", "Strip is in front", lambda report: "picture" in report["places"])
+        self.wait("Strip has its final size", lambda report: report["resting"] or not report["done"])
 
     def click_tab(self, title: str) -> None:
         """Bring a panel to the front."""
-        self._click_at(lambda told: told["tabs"][title], title)
+        self._click_at(lambda report: report["tabs"][title], title)
 
     def clear(self, label: str, empty: Callable[[Report], bool]) -> None:
         """Select all of a text field and delete it."""
@@ -245,10 +245,10 @@ class Window:
 
         def once() -> None:
             self.click(label)
-            self.clear(label, lambda told: shown(told) == "")
+            self.clear(label, lambda report: shown(report) == "")
             self.tool("xdotool", "type", "--delay", "40", text)
 
-        self.wait(f"{text!r} is typed into {label}", lambda told: shown(told) == text, repeat=once)
+        self.wait(f"{text!r} is typed into {label}", lambda report: shown(report) == text, repeat=once)
 
     def picture(self, path: Path) -> None:
         """A picture of the whole display."""
@@ -256,9 +256,9 @@ class Window:
         path.unlink(missing_ok=True)
         self.tool("import", "-window", "root", str(path))
 
-    def told(self) -> str:
+    def report(self) -> str:
         """All standard output, including the reports."""
-        return self._told.read_text()
+        return self._output.read_text()
 
     def errors(self) -> str:
         """All standard error."""

@@ -46,7 +46,7 @@ def test_a_window_wider_than_a_texture_then_a_lost_server(tmp_path: Path) -> Non
             status = window.process.wait(PATIENCE_S)
         finally:
             window.kill()
-    text = window.told().rpartition("}\n")[2]
+    text = window.report().rpartition("}\n")[2]
     assert text.startswith(PROMPT + " "), text
     assert (status, window.errors().count("\n")) == (1, 1), window.errors()
     assert window.errors().startswith(f"atlas-viewer: display '{name}': the X server has disappeared")

@@ -192,7 +192,7 @@ def test_it_waits_for_widgets_and_for_what_is_to_come_true(places: None) -> None
         ('{"picture": "../../a"}', "line 1: 'picture' must be the name of a picture"),
     ],
 )
-def test_a_bad_tour_is_told_with_its_line(tmp_path: Path, text: str, message: str) -> None:
+def test_the_error_of_a_bad_tour_names_the_line(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "tour.jsonl"
     path.write_text(text)
     with pytest.raises(TourError, match=message) as caught:
