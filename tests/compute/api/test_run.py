@@ -279,7 +279,9 @@ def test_arrays_that_do_not_fit_into_memory_are_refused(tiny: Model, monkeypatch
     monkeypatch.setattr(kept, "free_host_bytes", lambda: 4 * 3 * width)
     tiny.run(tokens, keep="h.0.ln_1")
     monkeypatch.setattr(kept, "free_host_bytes", lambda: 4 * 3 * width - 1)
-    with pytest.raises(MemoryBudgetError, match=r"need 396 bytes of memory, 395 bytes are available: name fewer tensors in keep="):
+    with pytest.raises(
+        MemoryBudgetError, match=r"need 396 bytes of memory, 395 bytes are available: name fewer tensors in keep="
+    ):
         tiny.run(tokens, keep="h.0.ln_1")
     tiny.run(tokens, keep="h.0.ln_1", rows="last")
 
