@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import wgpu
-from imgui_bundle import imgui
+from imgui_bundle import ImVec2, imgui
 from rendercanvas.base import BaseRenderCanvas
 from wgpu.utils.imgui import ImguiRenderer
 
@@ -88,21 +88,53 @@ def imgui_on(canvas: BaseRenderCanvas, device: wgpu.GPUDevice) -> ImguiRenderer:
     return ImguiRenderer(device, canvas, render_target_format=target_format(canvas, device))
 
 
-def draw_with(gui: ImguiRenderer, draw: Callable[[], object]) -> None:
-    """Build the widgets in every frame of `gui` with `draw`, which may end imgui's frame itself."""
+def draw_frame(
+    gui: ImguiRenderer,
+    canvas: BaseRenderCanvas,
+    device: wgpu.GPUDevice,
+    widgets: Callable[[], object],
+    color: tuple[float, float, float],
+) -> None:
+    """Draw a frame of `gui`: fill the canvas with `color` and draw what `widgets` builds, which may end imgui's frame.
 
-    def frame() -> None:
-        draw()
-        imgui.render()  # the renderer calls it again, without effect
-        # When imgui needs a larger glyph texture, it creates one that contains all earlier glyphs. wgpu's backend
-        # uploads only an area of the latest update's size, from the corner, so the update must cover the whole texture.
-        for texture in imgui.get_draw_data().textures or ():
-            if texture.status == imgui.ImTextureStatus.want_create:
-                rectangle = texture.update_rect
-                rectangle.x = rectangle.y = 0
-                rectangle.w, rectangle.h = texture.width, texture.height
+    Filling costs almost nothing, whereas imgui would blend its background pixel by pixel, which took a third of each
+    frame on a software adapter. Filling and drawing are one render pass, because every pass over the whole window
+    costs a millisecond there.
+    """
+    if isinstance(canvas, OwnCanvas):
+        canvas.check()
+    imgui.set_current_context(gui.imgui_context)
+    io = imgui.get_io()
+    context = canvas.get_wgpu_context()
+    io.display_framebuffer_scale = ImVec2(context.pixel_ratio, context.pixel_ratio)
+    io.display_size = ImVec2(*context.logical_size)
+    target = context.get_current_texture().create_view()
+    imgui.new_frame()
+    try:
+        widgets()
+    finally:
+        imgui.render()  # without effect if the frame has ended
+    data = imgui.get_draw_data()
+    _complete_updates(data)
+    encoder = device.create_command_encoder()
+    fill: dict[str, Any] = {"view": target, "clear_value": (*color, 1.0), "load_op": "clear", "store_op": "store"}
+    drawing = encoder.begin_render_pass(color_attachments=[fill])
+    gui.backend.render(data, drawing)
+    drawing.end()
+    device.queue.submit([encoder.finish()])
 
-    gui.set_gui(frame)
+
+def _complete_updates(data: imgui.ImDrawData) -> None:
+    """Upload new glyph textures as a whole.
+
+    When imgui needs a larger glyph texture, it creates one that contains all earlier glyphs. wgpu's backend uploads only
+    an area of the latest update's size, from the corner, so the update must cover the whole texture.
+    """
+    for texture in data.textures or ():
+        if texture.status == imgui.ImTextureStatus.want_create:
+            rectangle = texture.update_rect
+            rectangle.x = rectangle.y = 0
+            rectangle.w, rectangle.h = texture.width, texture.height
 
 
 def release(gui: ImguiRenderer) -> None:
@@ -119,21 +151,6 @@ def target_format(canvas: BaseRenderCanvas, device: wgpu.GPUDevice) -> str:
     # For sRGB formats the backend converts with a power law, which is not the exact inverse of the sRGB curve.
     preferred: str = canvas.get_wgpu_context().get_preferred_format(device.adapter)
     return preferred.removesuffix("-srgb")
-
-
-def clear(canvas: BaseRenderCanvas, device: wgpu.GPUDevice, color: tuple[float, float, float]) -> None:
-    """Fill the canvas's current frame with `color`; call it before anything is drawn.
-
-    imgui draws on top. A fill costs almost nothing, whereas imgui would blend its background pixel by pixel, which took
-    a third of each frame on a software adapter.
-    """
-    if isinstance(canvas, OwnCanvas):
-        canvas.check()
-    target = canvas.get_wgpu_context().get_current_texture().create_view()
-    encoder = device.create_command_encoder()
-    fill: dict[str, Any] = {"view": target, "clear_value": (*color, 1.0), "load_op": "clear", "store_op": "store"}
-    encoder.begin_render_pass(color_attachments=[fill]).end()
-    device.queue.submit([encoder.finish()])
 
 
 def call_later(seconds: float, function: Callable[[], object]) -> None:

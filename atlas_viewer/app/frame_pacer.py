@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_MIN_BUDGET, _MAX_BUDGET = 0.004, 0.024
+_MIN_BUDGET, _MAX_BUDGET = 0.0025, 0.024
 _SMOOTHING = 0.1
 _GAIN = 0.08
 # Seconds. An interval this long is a pause between frames, not the duration of one.
@@ -38,8 +38,8 @@ class FramePacer:
         """
         if not self._software:
             return 0.0
-        late = self.budget <= _MIN_BUDGET and self._frame > self.target
-        return 0.25 if late else 0.1
+        late = self.budget <= _MIN_BUDGET and self._frame > 1.5 * self.target
+        return 0.25 if late else 0.09
 
     def frame(self, interval: float, generating: bool) -> None:
         """Record a frame. interval: seconds from the start of the previous frame to the start of this one."""

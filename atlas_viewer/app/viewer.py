@@ -23,7 +23,7 @@ from compute.errors import AtlasError
 from compute.gpu.device import device_error, is_software
 from compute.gpu.loading import Loading
 
-from .canvas import clear, draw_with, imgui_on, release, target_format, window_title
+from .canvas import draw_frame, imgui_on, release, target_format, window_title
 from .displays import Displays
 from .frame_pacer import FramePacer
 from .input_events import EVENTS, Input, navigate_again, repeat_frame
@@ -69,7 +69,6 @@ class Viewer:
         io = imgui.get_io()
         io.config_flags |= imgui.ConfigFlags_.docking_enable
         io.config_input_text_cursor_blink = False  # blinking alone must not draw frames
-        draw_with(self._gui, self._widgets)
         self._pace = FramePacer(is_software(device.adapter))
         self.updater: InspectionUpdater | None = None
         self._displays = Displays(state, device, self._gui.backend)
@@ -183,14 +182,14 @@ class Viewer:
         awake = self._wants_frames(now)
         if not awake:
             self.state.fps = self.state.frame_ms = 0.0
-        clear(self.canvas, self._device, (theme.now.back.x, theme.now.back.y, theme.now.back.z))
         self._asked = len(self.state.requests)
         self._input.feed()
-        self._gui.render()
+        back = (theme.now.back.x, theme.now.back.y, theme.now.back.z)
+        draw_frame(self._gui, self.canvas, self._device, self._widgets, back)
         if self.settings_store is not None:
             self.settings_store.frame(now, imgui.is_any_mouse_down())
         self.recordings.frame(now)
-        self._pictures.frame((theme.now.back.x, theme.now.back.y, theme.now.back.z))
+        self._pictures.frame(back)
         if self.recorder is not None:
             self.recorder.frame()
         if self.tour is not None:

@@ -83,6 +83,7 @@ class ModelRunner:
         self.tensor_reader = TensorReader(engine, self.strip)
         self.logits = LogitsReadback(engine)
         self.tensor_files = TensorFiles(engine, self._source)
+        self._proved = proof.known(engine.device.adapter)
 
     @property
     def engine(self) -> Engine:
@@ -103,7 +104,7 @@ class ModelRunner:
     def summary(self) -> ModelSummary:
         """Facts about the model and the adapter."""
         engine, config = self._engine, self._engine.config
-        proved = proof.known(engine.device.adapter)
+        proved = self._proved
         return ModelSummary(
             name=engine.model_name,
             layers=config.layers,

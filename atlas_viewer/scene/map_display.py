@@ -45,6 +45,7 @@ class MapDisplay:
         self._no_source = False  # the model has no map
         self._mapping: ColorMapping | None = None
         self._shown: tuple[Any, ...] | None = None
+        self._behind: tuple[object, ...] | None = None  # the state for which the shapes behind the cells were made
         self._stale = False
         self._updates = 0
         self._rows = 0  # of the pass that the map shows
@@ -130,7 +131,9 @@ class MapDisplay:
         visible = View(view.x, view.y, size[0] * view.scale, size[1] * view.scale)
         if self._shown is None or self._shown[: len(painted)] != painted:
             scene.show(maps.draw(view, *size), visible)
+        if self._behind != self._shapes.behind_key:
             scene.behind.set(*self._shapes.behind())
+            self._behind = self._shapes.behind_key
         scene.front.set(*self._shapes.front())
         self._image.show(scene.draw(visible, *size))
         self._shown = wanted

@@ -19,6 +19,7 @@ from .shape_list import ShapeList
 
 _SOURCES: Rgb = (0.35, 0.9, 0.45)  # the outline of the weights behind a value
 _MARK = 5.0  # minimum size of a marked cell, relative to the width of a line
+_GLOW_STEPS = 8  # as often is a glow drawn while it fades
 _MOST_BOXES = 700  # drawn of one kind
 _MINIMAP_SEEN = 8.0  # minimum size of the rectangle that marks the visible part, in pixels
 _GLOW: Rgb = (1.0, 1.0, 1.0)
@@ -32,17 +33,24 @@ class MapShapes:
         self._layout: MapLayout | None = None
         self._flow = Flow((), (), (), (), ())
         self._boxes: dict[Role, np.ndarray] = {}  # of every tensor, [n, 4]
+        self._frames: tuple[object, ShapeList] = (None, ShapeList())  # of all tensors, and what they depend on
 
     @property
     def key(self) -> tuple[object, ...]:
         """Changes when the shapes do, apart from the layout and the view."""
         inspection, maps, ui = self._state.inspection, self._state.map, self._state.ui
-        glow = 0 if maps.changed_ago >= GLOW else 1 + round(8 * maps.changed_ago / GLOW)
+        glow = 0 if maps.changed_ago >= GLOW else 1 + int(_GLOW_STEPS * maps.changed_ago / GLOW)
         pins = tuple(pin.element for pin in inspection.pins)
         return (
             inspection.focus, inspection.cursor, pins, maps.sources, maps.changed, glow, maps.minimap, maps.line,
             ui.flow, ui.theme,
         )  # fmt: skip
+
+    @property
+    def behind_key(self) -> tuple[object, ...]:
+        """Changes when what `behind` returns does."""
+        maps, ui = self._state.map, self._state.ui
+        return maps.layout, maps.view, maps.size, maps.line, ui.flow, ui.theme
 
     def behind(self) -> tuple[np.ndarray, np.ndarray]:
         """What shows in the gaps between tensors, as `Shapes.set` takes it."""
@@ -55,11 +63,9 @@ class MapShapes:
 
     def front(self) -> tuple[np.ndarray, np.ndarray]:
         """What lies over the tensors, as `Shapes.set` takes it."""
-        shapes, state = ShapeList(), self._state
-        maps, theme = state.map, state.ui.theme
+        shapes, maps = ShapeList(), self._state.map
         self._follow(maps)
-        for role, boxes in self._boxes.items():
-            shapes.outlines(_visible(boxes, maps, least=3.0), maps.line, role_color(role, theme), 0.9)
+        self._add_frames(shapes)
         self._add_glow(shapes)
         self._add_marks(shapes)
         if maps.minimap is not None:
@@ -79,6 +85,17 @@ class MapShapes:
                 box = (placement.x, placement.y, placement.width, placement.height)
                 boxes.setdefault(role_of(tensor), []).append(box)
         self._boxes = {role: np.array(found, np.float64) for role, found in boxes.items()}
+
+    def _add_frames(self, shapes: ShapeList) -> None:
+        """Outline every tensor in the color of its role. They are kept until the view changes."""
+        maps, theme = self._state.map, self._state.ui.theme
+        key = (maps.layout, maps.view, maps.size, maps.line, theme)
+        if self._frames[0] != key:
+            frames = ShapeList()
+            for role, boxes in self._boxes.items():
+                frames.outlines(_visible(boxes, maps, least=3.0), maps.line, role_color(role, theme), 0.9)
+            self._frames = key, frames
+        shapes.extend(self._frames[1])
 
     def _add_flow(self, shapes: ShapeList, share: float) -> None:
         flow, theme, line = self._flow, self._state.ui.theme, self._state.map.line

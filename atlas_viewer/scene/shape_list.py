@@ -19,6 +19,12 @@ class ShapeList:
         self._corners: list[np.ndarray] = []
         self._colors: list[np.ndarray] = []
 
+    def extend(self, other: ShapeList) -> None:
+        """Add all shapes of another list, which may be added to several lists."""
+        corners, colors = other.arrays()
+        self._corners.append(corners)
+        self._colors.append(colors)
+
     def boxes(self, boxes: np.ndarray, color: Rgb, alpha: float, grown: float = 0.0) -> None:
         """Filled boxes, float [n, 4], `grown` pixels larger on each side."""
         self._quads(boxes, np.tile([-grown, -grown, 2 * grown, 2 * grown], (len(boxes), 1)), color, alpha)
@@ -68,7 +74,8 @@ class ShapeList:
         if not self._corners:
             nothing = np.zeros((0, 4), np.float32)
             return nothing, nothing
-        return np.concatenate(self._corners), np.concatenate(self._colors)
+        self._corners, self._colors = [np.concatenate(self._corners)], [np.concatenate(self._colors)]
+        return self._corners[0], self._colors[0]
 
     def _quads(self, plane: np.ndarray, pixels: np.ndarray, color: Rgb, alpha: float) -> None:
         """Boxes whose corners are the sums of corners of boxes on the plane and of boxes in pixels."""

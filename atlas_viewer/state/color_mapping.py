@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from compute.views.palettes import CURVES, SAMPLINGS, curved, uncurved
 from compute.views.palettes import ColorMapping as ColorMapping
@@ -60,9 +60,10 @@ class RangeAxis:
         return (self.low, self.high, 0.0, *inner)
 
 
+@lru_cache(maxsize=32)  # a frame needs few, and mostly those of the frame before
 def spread(
-    counts: Sequence[int], edges: Sequence[float], axis: RangeAxis, ends: tuple[float, float], columns: int
-) -> list[float]:
+    counts: tuple[int, ...], edges: tuple[float, ...], axis: RangeAxis, ends: tuple[float, float], columns: int
+) -> tuple[float, ...]:
     """The histogram `counts` between `edges`, on `axis` in `columns` bins of equal width.
 
     The values of a bin are taken to be spread evenly over it. ends: the lowest and highest value, which cut the first
@@ -77,7 +78,7 @@ def spread(
         for column in range(min(int(first), columns - 1), min(int(last), columns - 1) + 1):
             width = min(last, column + 1) - max(first, column)
             found[column] += count * (width / (last - first) if last > first else 1.0)
-    return found
+    return tuple(found)
 
 
 def brightness(value: float, low: float, high: float, mapping: ColorMapping = _DEFAULT) -> float:

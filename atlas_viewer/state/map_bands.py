@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from compute.models.operations import Attention
 from compute.models.registry import Registry, Tensor
 from compute.views.map_layout import MapLayout
@@ -71,6 +73,38 @@ class Band:
         return role_of(self.tensor)
 
 
+class _BandTable:
+    """The bands of all tensors of a layout, in the order of the registry, and their boxes on the plane."""
+
+    def __init__(self, registry: Registry, layout: MapLayout) -> None:
+        description = registry.description
+        self.registry, self.layout = registry, layout
+        self._bands: list[tuple[Tensor, Placement, int, Attention | None]] = []
+        boxes = []
+        for name, placement in layout.placements.items():
+            operations = (description.outputs.get(output) for output in (name, *description.readers(name)))
+            attention = next((operation for operation in operations if isinstance(operation, Attention)), None)
+            whole = name == description.head.output  # one row in lines without gaps: a single box
+            for number in range(1 if whole else placement.bands):
+                self._bands.append((registry[name], placement, number, attention))
+                sides = (placement.x, placement.y, placement.width, placement.height)
+                boxes.append(sides if whole else placement.band_box(number))
+        found = np.array(boxes, np.float64).reshape(-1, 4)
+        self._low, self._high = found[:, :2], found[:, :2] + found[:, 2:]
+
+    def visible(self, view: MapView, width: int, height: int) -> list[Band]:
+        """The bands that a picture of width x height pixels shows a part of."""
+        corner = np.array([view.x, view.y])
+        low, high = (self._low - corner) / view.scale, (self._high - corner) / view.scale
+        inside = ((low < (width, height)) & (high > 0)).all(axis=1)
+        found = []
+        for index in np.flatnonzero(inside).tolist():
+            tensor, placement, number, attention = self._bands[index]
+            (left, top), (right, bottom) = low[index].tolist(), high[index].tolist()
+            found.append(Band(tensor, placement, number, left, top, right, bottom, attention))
+        return found
+
+
 @dataclass
 class Visible:
     """A picture of Map and what is visible in it."""
@@ -84,34 +118,18 @@ class Visible:
     bands: list[Band] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.bands = _visible_bands(self)
+        self.bands = _table(self.registry, self.layout).visible(self.view, self.width, self.height)
 
     def pixels(self, units: float) -> float:
         """Pixels for a length on the plane."""
         return units / self.view.scale
 
 
-def _visible_bands(shown: Visible) -> list[Band]:
-    """The bands that the picture shows a part of, in the order of the registry."""
-    view, layout, found = shown.view, shown.layout, []
-    description = shown.registry.description
-    for name, placement in layout.placements.items():
-        left, top = view.pixel_at(placement.x, placement.y)
-        if left > shown.width or top > shown.height:
-            continue
-        if left + shown.pixels(placement.width) < 0 or top + shown.pixels(placement.height) < 0:
-            continue
-        tensor = shown.registry[name]
-        operations = (description.outputs.get(output) for output in (name, *description.readers(name)))
-        attention = next((operation for operation in operations if isinstance(operation, Attention)), None)
-        if name == description.head.output:  # one row in lines without gaps: a single box
-            right, bottom = left + shown.pixels(placement.width), top + shown.pixels(placement.height)
-            found.append(Band(tensor, placement, 0, left, top, right, bottom, attention))
-            continue
-        for number in range(placement.bands):
-            x, y, wide, high = placement.band_box(number)
-            left, top = view.pixel_at(x, y)
-            right, bottom = left + shown.pixels(wide), top + shown.pixels(high)
-            if left < shown.width and top < shown.height and right > 0 and bottom > 0:
-                found.append(Band(tensor, placement, number, left, top, right, bottom, attention))
-    return found
+_latest: list[_BandTable] = []  # at most one
+
+
+def _table(registry: Registry, layout: MapLayout) -> _BandTable:
+    """The table of a layout. The latest one is kept, because every frame of a pan needs it."""
+    if not _latest or _latest[0].registry is not registry or _latest[0].layout is not layout:
+        _latest[:] = [_BandTable(registry, layout)]
+    return _latest[0]

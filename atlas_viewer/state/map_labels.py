@@ -18,7 +18,7 @@ from compute.views.map_view import MapView
 from .label_space import TENSOR, Label, LabelSpace, Ruler, text_width
 from .map_bands import Visible, Words
 from .map_captions import captions, shows_names
-from .map_rulers import columns_along, in_cells, rows_along, rulers
+from .map_rulers import columns_along, has_cell_labels, in_cells, rows_along, rulers
 
 MOST = 600  # labels in a picture
 _NOTHING = "Nothing is here. F shows the whole map."
@@ -26,10 +26,11 @@ _NOTHING = "Nothing is here. F shows the whole map."
 
 @dataclass(frozen=True)
 class MapLabels:
-    """What is written over a picture of Map."""
+    """What is written over a picture of Map. by_row: whether it names tokens, rows or shapes, which every pass changes."""
 
     labels: Sequence[Label] = ()
     rulers: Sequence[Ruler] = ()
+    by_row: bool = False
 
 
 def labels_for(
@@ -39,7 +40,8 @@ def labels_for(
     shown = Visible(registry, layout, view, width, height, words)
     if not shown.bands:
         return MapLabels([_nothing(width, height)] if text_width(_NOTHING, TENSOR) < width else [])
-    edges = rulers(shown) if shows_names(shown) else ()
+    named = shows_names(shown)
+    edges = rulers(shown) if named else ()
     left = max((ruler.width for ruler in edges if ruler.height == height), default=0.0)
     top = max((ruler.height for ruler in edges if ruler.width == width), default=0.0)
     data = np.array([(band.left, band.top, band.right, band.bottom) for band in shown.bands], np.float64).reshape(-1, 4)
@@ -47,7 +49,8 @@ def labels_for(
     captions(shown, space, left, top)
     rows_along(shown, space, left, top)
     columns_along(shown, space, left, top)
-    return MapLabels([*space.labels, *in_cells(shown, left, top)][:MOST], edges)
+    by_row = named or has_cell_labels(shown)
+    return MapLabels([*space.labels, *in_cells(shown, left, top)][:MOST], edges, by_row)
 
 
 def _nothing(width: int, height: int) -> Label:

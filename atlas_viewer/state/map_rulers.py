@@ -71,6 +71,11 @@ def columns_along(shown: Visible, space: LabelSpace, left: float, top: float) ->
                 space.add(placed)
 
 
+def has_cell_labels(shown: Visible) -> bool:
+    """True when rows or columns of some tensor are large enough for labels."""
+    return any(_has_rows(shown, band) or _has_columns(shown, band) for band in shown.bands)
+
+
 def in_cells(shown: Visible, left: float, top: float) -> Iterator[Label]:
     """The token of each cell of the logits, above its number."""
     head = shown.registry.description.head

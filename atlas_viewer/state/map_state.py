@@ -25,6 +25,15 @@ _CELL_SEEN = 56.0  # minimum width of a cell after going to it, in pixels
 GLOW = 1.0  # how long new rows glow, in seconds
 
 
+@dataclass(frozen=True)
+class KeptLabels:
+    """The labels of the last frame, and what they depend on: `rows` only if they show it (`MapLabels.by_row`)."""
+
+    key: Any = None
+    rows: Any = None
+    made: MapLabels = MapLabels()
+
+
 @dataclass
 class MapState:
     """The state of Map. `layout` and `registry` are None until it is laid out. Sizes are in pixels of the picture."""
@@ -46,7 +55,7 @@ class MapState:
     refused: str = ""  # why the typed text led nowhere
     minimap: tuple[float, float, float, float] | None = None  # x, y, width and height in the picture while it is shown
     line: float = 1.0  # width of lines
-    labels: tuple[Any, MapLabels] = (None, MapLabels())  # cache key and labels of the last frame
+    labels: KeptLabels = field(default_factory=KeptLabels)
     # (x, y, width, height) in cells: of every tensor, and of the first row of every activation.
     tensors: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)), compare=False)
     first_rows: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)), compare=False)

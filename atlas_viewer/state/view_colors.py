@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
+
 from compute.views.palettes import ColorMapping, ViewColors
 from compute.views.strip_layout import WIDTH, Span
 
@@ -69,20 +71,16 @@ def shown_tensor(state: State) -> str | None:
 
 
 def _nearest_on_map(state: State) -> str | None:
+    """The tensor with a known range that is nearest to the middle of the picture."""
     maps, inspection = state.map, state.inspection
     if maps.layout is None:
         return None
-    x, y = maps.view.cell_at(maps.size[0] / 2, maps.size[1] / 2)
-
-    def distance(name: str) -> float:
-        assert maps.layout is not None
-        box = maps.layout.placements[name]
-        across = max(box.x - x, x - box.x - box.width, 0.0)
-        down = max(box.y - y, y - box.y - box.height, 0.0)
-        return across * across + down * down
-
-    known = [name for name, box in maps.layout.placements.items() if box.width and ends(inspection, name) is not None]
-    return min(known, key=distance, default=None)
+    middle = np.array(maps.view.cell_at(maps.size[0] / 2, maps.size[1] / 2))
+    low = maps.tensors[:, :2]
+    away = np.maximum(np.maximum(low - middle, middle - low - maps.tensors[:, 2:]), 0)
+    names = tuple(maps.layout.placements)
+    nearest = (names[index] for index in np.argsort((away * away).sum(axis=1), kind="stable").tolist())
+    return next((name for name in nearest if ends(inspection, name) is not None), None)
 
 
 def _nearest_on_strip(state: State) -> str | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import lru_cache
 
 from imgui_bundle import ImVec2, ImVec4, imgui
 
-from atlas_viewer.state.color_mapping import RangeAxis, spread
+from atlas_viewer.state.color_mapping import ColorMapping, RangeAxis, spread
 from atlas_viewer.state.state import State
 from atlas_viewer.state.view_colors import axis_of, ends, shown_tensor
 from atlas_viewer.ui import theme, widget_tracking
@@ -94,19 +95,24 @@ def _mouse(state: State, axis: RangeAxis, left: float, right: float) -> None:
 
 def _stripes(state: State, axis: RangeAxis, left: float, right: float, top: float) -> None:
     """Fill the bar with the colors of its values."""
-    canvas, mapping = imgui.get_window_draw_list(), state.inspection.mapping
-    width = (right - left) / _STRIPES
-    high = axis.high if mapping.high is None else mapping.high
+    canvas = imgui.get_window_draw_list()
+    width, bottom = (right - left) / _STRIPES, top + theme.em(_HEIGHT)
+    for stripe, color in enumerate(_stripe_colors(state.inspection.mapping, axis)):
+        x = left + stripe * width
+        canvas.add_rect_filled(ImVec2(x, top), ImVec2(x + width + 0.5, bottom), color)
+
+
+@lru_cache(maxsize=8)
+def _stripe_colors(mapping: ColorMapping, axis: RangeAxis) -> tuple[int, ...]:
+    """The colors of the stripes, as imgui packs them."""
+    high, found = axis.high if mapping.high is None else mapping.high, []
     for stripe in range(_STRIPES):
-        x = (stripe + 0.5) / _STRIPES
-        share = axis.share_at(x)
+        share = axis.share_at((stripe + 0.5) / _STRIPES)
         if not axis.one_sign:
             magnitude = min(max((abs(share) * axis.high - mapping.low) / max(high - mapping.low, 1e-12), 0.0), 1.0)
             share = magnitude if share >= 0 else -magnitude
-        red, green, blue = mapping.color(share, one_sign=axis.one_sign)
-        start = ImVec2(left + stripe * width, top)
-        color = imgui.get_color_u32(ImVec4(red, green, blue, 1.0))
-        canvas.add_rect_filled(start, ImVec2(start.x + width + 0.5, top + theme.em(_HEIGHT)), color)
+        found.append(packed(ImVec4(*mapping.color(share, one_sign=axis.one_sign), 1.0)))
+    return tuple(found)
 
 
 def _histogram(state: State, axis: RangeAxis, name: str | None, left: float, right: float, top: float) -> None:
@@ -119,7 +125,7 @@ def _histogram(state: State, axis: RangeAxis, name: str | None, left: float, rig
         counts, limits = inspection.statistics[name].histogram, ends(inspection, name) or (axis.low, axis.high)
     else:
         return
-    bars = spread(counts, state.edges, axis, limits, _STRIPES)
+    bars = spread(tuple(counts), tuple(state.edges), axis, limits, _STRIPES)
     plots.histogram(bars, ImVec2(left, top), right - left, theme.em(_HEIGHT), ImVec4(1, 1, 1, 1), 0.55)
 
 

@@ -25,7 +25,7 @@ def labels(maps: MapState, frame: Frame, theme_name: str) -> None:
     hovered = named_at(maps, frame, imgui.get_io().mouse_pos) if imgui.is_item_hovered() else ""
     if hovered:
         imgui.set_mouse_cursor(imgui.MouseCursor_.hand)
-    found = maps.labels[1]
+    found = maps.labels.made
     for ruler in found.rulers:
         low = ImVec2(frame.left + ruler.x * zoom, frame.top + ruler.y * zoom)
         canvas.add_rect_filled(low, ImVec2(low.x + ruler.width * zoom, low.y + ruler.height * zoom), packed(ground))
@@ -43,7 +43,7 @@ def named_at(maps: MapState, frame: Frame, point: ImVec2) -> str:
     """The tensor or part of the model whose name is drawn at a point on the screen; empty if there is none."""
     zoom = theme.zoom()
     x, y = (point.x - frame.left) / zoom, (point.y - frame.top) / zoom
-    for label in reversed(maps.labels[1].labels):  # the label drawn last is on top
+    for label in reversed(maps.labels.made.labels):  # the label drawn last is on top
         if label.of and label.x <= x <= label.x + label.width and label.y <= y <= label.y + label.size:
             return label.of
     return ""

@@ -11,7 +11,7 @@ from atlas_viewer.state import navigation
 from atlas_viewer.state.map_bands import Words
 from atlas_viewer.state.map_hit_test import element_at
 from atlas_viewer.state.map_labels import labels_for
-from atlas_viewer.state.map_state import MapState
+from atlas_viewer.state.map_state import KeptLabels, MapState
 from atlas_viewer.state.protocols import TokenCodec
 from atlas_viewer.state.quoting import quoted
 from atlas_viewer.state.state import State
@@ -193,17 +193,19 @@ def _labels(state: State, frame: Frame, tokenizer: TokenCodec | None) -> None:
         return
     scale = theme.zoom() * frame.ratio  # labels are laid out for a zoom of 1
     run, inspection = state.run, state.inspection
-    key = (
-        maps.view, maps.size, scale, maps.layout, maps.registry.rows, inspection.rows, inspection.first_position,
-        run.number if run else 0, len(run.steps) if run else 0,
+    key = (maps.view, maps.size, scale, maps.layout)
+    rows = (
+        maps.registry.rows, inspection.rows, inspection.first_position, run.number if run else 0,
+        len(run.steps) if run else 0,
     )  # fmt: skip
-    if maps.labels[0] != key:
+    known = maps.labels
+    if known.key != key or (known.made.by_row and known.rows != rows):
         words = Words(lambda row: _context(state, row), lambda token: _token(tokenizer, token))
         found = labels_for(
             maps.registry, maps.layout, frame.scaled(maps.view, scale), int(frame.pixels[0] / scale),
             int(frame.pixels[1] / scale), words,
         )  # fmt: skip
-        maps.labels = (key, found)
+        maps.labels = KeptLabels(key, rows, found)
     map_overlay.labels(maps, frame, state.ui.theme)
 
 

@@ -167,7 +167,7 @@ def _histogram(state: State, known: TensorStatistics, corner: ImVec2, width: flo
     if not known.finite or not known.histogram:
         return
     axis = value_histogram.axis_for(known, "linear")
-    bars = spread(known.histogram, state.edges, axis, (known.min, known.max), _BARS)
+    bars = spread(tuple(known.histogram), tuple(state.edges), axis, (known.min, known.max), _BARS)
     plots.histogram(bars, corner, width, height, theme.now.accent, 0.8)
     if known.min <= 0 <= known.max:
         x = round(corner.x + width * axis.x_at(0.0))

@@ -44,7 +44,7 @@ def draw(state: State, name: str) -> None:
     if known.std is not None:
         left, right = (corner.x + width * axis.x_at(known.mean + side * known.std) for side in (-1, 1))
         canvas.add_rect_filled(ImVec2(left, corner.y), ImVec2(right, floor), packed(theme.now.accent_faint))
-    bars = spread(known.histogram, state.edges, axis, (known.min, known.max), _BARS)
+    bars = spread(tuple(known.histogram), tuple(state.edges), axis, (known.min, known.max), _BARS)
     plots.histogram(bars, corner, width, height, theme.now.accent, 0.8)
     middle = corner.x + width * axis.x_at(known.mean)
     canvas.add_line(ImVec2(middle, corner.y), ImVec2(middle, floor), packed(theme.now.text), max(1.0, theme.em(0.08)))

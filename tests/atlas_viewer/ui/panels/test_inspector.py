@@ -270,9 +270,9 @@ def test_the_axis_is_its_own_inverse(curve: str, low: float, high: float, one_si
 def test_a_spread_histogram_has_no_hole_at_zero() -> None:
     """Values of a normal distribution, counted in octaves as on the GPU, peak at 0 on a linear axis."""
     values = np.random.default_rng(0).normal(0, 0.02, 200_000).astype(np.float32)
-    counts = np.histogram(values, np.array(HISTOGRAM_EDGES))[0].tolist()
+    counts = tuple(np.histogram(values, np.array(HISTOGRAM_EDGES))[0].tolist())
     ends = float(values.min()), float(values.max())
-    bars = spread(counts, HISTOGRAM_EDGES, RangeAxis(*ends, "linear", True), ends, 60)
+    bars = spread(counts, tuple(HISTOGRAM_EDGES), RangeAxis(*ends, "linear", True), ends, 60)
     assert sum(bars) == pytest.approx(len(values))
     highest = int(np.argmax(bars))
     assert abs(highest / 60 - (0 - ends[0]) / (ends[1] - ends[0])) < 0.1

@@ -171,7 +171,7 @@ def test_a_click_on_a_name_frames_the_tensor(screen: Screen, state: State) -> No
     maps = state.map
     screen.point(ImVec2(5, 5))
     picture = widget_tracking.rects["map"]
-    label = next(label for label in maps.labels[1].labels if label.of == "h.4")
+    label = next(label for label in maps.labels.made.labels if label.of == "h.4")
     screen.point(ImVec2(picture.left + label.x + 4, picture.top + label.y + 4))
     for down in (True, False):
         screen.io.add_mouse_button_event(0, down)
@@ -180,7 +180,7 @@ def test_a_click_on_a_name_frames_the_tensor(screen: Screen, state: State) -> No
     region = next(region for region in maps.layout.regions if region.title == "h.4")  # type: ignore[union-attr]
     assert -1 < maps.view.pixel_at(region.x, region.y)[0] < maps.size[0] / 2
     assert maps.camera.pose.x == pytest.approx(region.x + region.width / 2)
-    assert not any(label.of == "h.3" for label in maps.labels[1].labels)
+    assert not any(label.of == "h.3" for label in maps.labels.made.labels)
 
 
 def at_center(maps: MapState) -> tuple[str, int, int] | None:
@@ -210,7 +210,7 @@ def test_an_index_is_typed(screen: Screen, state: State) -> None:
     assert not state.map.going
     assert state.inspection.cursor == TensorIndex("h.1.attn.pattern", (2, 11, 7))
     assert at_center(state.map) == ("h.1.attn.pattern", 2 * WINDOW + 11, 7)
-    texts = [label.text for label in state.map.labels[1].labels]
+    texts = [label.text for label in state.map.labels.made.labels]
     for row in (11, 7):
         token = context_token(state, row)
         assert token is not None
