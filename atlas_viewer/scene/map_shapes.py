@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -19,6 +20,8 @@ from .shape_list import ShapeList
 
 _SOURCES: Rgb = (0.35, 0.9, 0.45)  # the outline of the weights behind a value
 _MARK = 5.0  # minimum size of a marked cell, relative to the width of a line
+_FRAMED = 3.0  # pixels: a tensor that is smaller, both across and down, has no frame
+_ZOOMS, _SHARES = 4, 16  # steps per octave in which frames appear, and in which the flow fades
 _GLOW_STEPS = 8  # as often is a glow drawn while it fades
 _MOST_BOXES = 700  # drawn of one kind
 _MINIMAP_SEEN = 8.0  # minimum size of the rectangle that marks the visible part, in pixels
@@ -48,17 +51,22 @@ class MapShapes:
 
     @property
     def behind_key(self) -> tuple[object, ...]:
-        """Changes when what `behind` returns does."""
+        """Changes when what `behind` returns does: not with every move of the camera."""
         maps, ui = self._state.map, self._state.ui
-        return maps.layout, maps.view, maps.size, maps.line, ui.flow, ui.theme
+        return maps.layout, self._share, maps.line, ui.theme
+
+    @property
+    def _share(self) -> float:
+        """How visible the flow is, in steps."""
+        share = visible_share(self._state.map.cell) if self._state.ui.flow else 0.0
+        return math.ceil(_SHARES * share) / _SHARES
 
     def behind(self) -> tuple[np.ndarray, np.ndarray]:
         """What shows in the gaps between tensors, as `Shapes.set` takes it."""
         shapes, maps = ShapeList(), self._state.map
         self._follow(maps)
-        share = visible_share(maps.cell)
-        if self._state.ui.flow and share:
-            self._add_flow(shapes, share)
+        if self._share:
+            self._add_flow(shapes, self._share)
         return shapes.arrays()
 
     def front(self) -> tuple[np.ndarray, np.ndarray]:
@@ -87,13 +95,15 @@ class MapShapes:
         self._boxes = {role: np.array(found, np.float64) for role, found in boxes.items()}
 
     def _add_frames(self, shapes: ShapeList) -> None:
-        """Outline every tensor in the color of its role. They are kept until the view changes."""
+        """Outline every tensor in the color of its role, except small ones. They are kept until the zoom changes."""
         maps, theme = self._state.map, self._state.ui.theme
-        key = (maps.layout, maps.view, maps.size, maps.line, theme)
+        least = _FRAMED * 2 ** (math.floor(_ZOOMS * math.log2(maps.view.scale)) / _ZOOMS)
+        key = (maps.layout, least, maps.line, theme)
         if self._frames[0] != key:
             frames = ShapeList()
             for role, boxes in self._boxes.items():
-                frames.outlines(_visible(boxes, maps, least=3.0), maps.line, role_color(role, theme), 0.9)
+                large = boxes[(boxes[:, 2:] >= least).any(axis=1)]
+                frames.outlines(large, maps.line, role_color(role, theme), 0.9)
             self._frames = key, frames
         shapes.extend(self._frames[1])
 
@@ -107,11 +117,9 @@ class MapShapes:
         for tip in flow.tips:
             shapes.polygon(tip, stream, 0.8 * share)
         arm = 2.5 * line
-        for x, y in flow.sums:
-            shapes.on_screen((x, y), [(-arm - line, -arm - line, 2 * (arm + line), 2 * (arm + line))], stream, share)
-            ground = CANVASES[theme].ground
-            bars = [(-arm, -line / 2, 2 * arm, line), (-line / 2, -arm, line, 2 * arm)]
-            shapes.on_screen((x, y), bars, ground, share)
+        shapes.on_screen(flow.sums, [(-arm - line, -arm - line, 2 * (arm + line), 2 * (arm + line))], stream, share)
+        bars = [(-arm, -line / 2, 2 * arm, line), (-line / 2, -arm, line, 2 * arm)]
+        shapes.on_screen(flow.sums, bars, CANVASES[theme].ground, share)
 
     def _add_glow(self, shapes: ShapeList) -> None:
         """Outline the rows that the latest pass has written; the glow fades over time."""
@@ -158,7 +166,7 @@ class MapShapes:
         layout, view = maps.layout, maps.view
         assert layout is not None
         left, top, wide, high = box
-        scale, corner, line = wide / layout.width, (view.x, view.y), maps.line
+        scale, corner, line = wide / layout.width, [(view.x, view.y)], maps.line
         theme = self._state.ui.theme
         ground, ink = CANVASES[theme].ground, stream_color(theme)
         shapes.on_screen(corner, [(left - line, top - line, wide + 2 * line, high + 2 * line)], ink, 0.5)
@@ -168,8 +176,7 @@ class MapShapes:
             placed = large + np.array([left, top, 0, 0])
             placed[:, 2:] = np.maximum(placed[:, 2:], 1)
             shapes.on_screen(corner, placed, role_color(role, theme), 0.55)
-        for side in _marked_part(maps, box, scale):
-            shapes.on_screen(corner, [side], ink, 1.0)
+        shapes.on_screen(corner, list(_marked_part(maps, box, scale)), ink, 1.0)
 
 
 def _marked_part(maps: MapState, box: tuple[float, float, float, float], scale: float) -> Iterator[tuple[float, ...]]:
@@ -187,9 +194,9 @@ def _marked_part(maps: MapState, box: tuple[float, float, float, float], scale: 
     yield x1 - line, y0, line, y1 - y0
 
 
-def _visible(boxes: np.ndarray, maps: MapState, least: float = 0.0) -> np.ndarray:
-    """Those of the boxes that the view shows, at least `least` pixels wide or high."""
+def _visible(boxes: np.ndarray, maps: MapState) -> np.ndarray:
+    """Those of the boxes that the view shows."""
     view, (wide, high) = maps.view, maps.size
     low = (boxes[:, :2] - (view.x, view.y)) / view.scale
     size = boxes[:, 2:] / view.scale
-    return boxes[((low + size > 0) & (low < (wide, high))).all(axis=1) & (size >= least).any(axis=1)]
+    return boxes[((low + size > 0) & (low < (wide, high))).all(axis=1)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -61,13 +61,13 @@ class ShapeList:
         self._add(corners, color, alpha)
 
     def on_screen(
-        self, anchor: tuple[float, float], boxes: Iterable[Sequence[float]], color: Rgb, alpha: float
+        self, anchors: Sequence[tuple[float, float]], boxes: Sequence[Sequence[float]], color: Rgb, alpha: float
     ) -> None:
-        """Filled boxes in pixels, relative to the point `anchor` of the plane."""
-        offsets = np.array(list(boxes), np.float64).reshape(-1, 4)
-        fixed = np.zeros_like(offsets)
-        fixed[:, :2] = anchor
-        self._quads(fixed, offsets, color, alpha)
+        """Filled boxes in pixels, all of them relative to each of the points `anchors` of the plane."""
+        offsets, points = np.array(boxes, np.float64).reshape(-1, 4), np.array(anchors, np.float64).reshape(-1, 2)
+        fixed = np.zeros((len(points) * len(offsets), 4))
+        fixed[:, :2] = np.repeat(points, len(offsets), axis=0)
+        self._quads(fixed, np.tile(offsets, (len(points), 1)), color, alpha)
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
         """Corners and colors, float32 [corners, 4] each, as `Shapes.set` takes them."""

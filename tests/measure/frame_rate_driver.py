@@ -6,6 +6,7 @@ LECTURE is 1 for lecture mode. Measured from ten seconds after the first picture
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import time
@@ -56,7 +57,7 @@ class TimedViewer(Viewer):
     def _found(self) -> dict[str, float]:
         (first, tokens, updates), (last, tokens_after, updates_after) = self._marks[0], self._marks[-1]
         seconds, times = last - first, [mark[0] for mark in self._marks]
-        between = sorted(after - before for before, after in zip(times, times[1:], strict=False))
+        between = sorted(after - before for before, after in itertools.pairwise(times))
         return {
             "frames_per_second": (len(times) - 1) / seconds,
             "tokens_per_second": (tokens_after - tokens) / seconds,

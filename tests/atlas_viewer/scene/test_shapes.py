@@ -83,7 +83,7 @@ def test_a_box_that_is_too_small_gets_an_outline_of_the_least_size(scene: AtlasS
 def test_boxes_on_screen_do_not_move_with_the_view(scene: AtlasScene) -> None:
     view = View(300, 200, 64, 64)
     shapes = ShapeList()
-    shapes.on_screen((view.x, view.y), [(5, 7, 10, 3)], RED, 1.0)
+    shapes.on_screen([(view.x, view.y)], [(5, 7, 10, 3)], RED, 1.0)
     scene.map.front.set(*shapes.arrays())
     scene.map.behind.set(*ShapeList().arrays())
     scene.map.draw(view, SIZE, SIZE)
