@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-_MIN_BUDGET, _MAX_BUDGET = 0.0025, 0.024
 _SMOOTHING = 0.1
 _GAIN = 0.08
 # Seconds. An interval this long is a pause between frames, not the duration of one.
@@ -18,10 +17,11 @@ class FramePacer:
 
     def __init__(self, software: bool) -> None:
         """software: whether the adapter runs on the CPU; the target is then 30 frames per second instead of 60."""
-        self.target = 0.030 if software else 0.0165
+        # Frames vary, so the targets are a little above 30 and 60 frames per second.
+        self.target = 0.030 if software else 0.016
         self.budget = 0.010 if software else 0.008
         self._software = software
-        self._max_budget = _MAX_BUDGET if software else 0.012
+        self._least, self._most = (0.0025, 0.024) if software else (0.004, 0.012)
         self._frame = 0.0
 
     @property
@@ -38,7 +38,7 @@ class FramePacer:
         """
         if not self._software:
             return 0.0
-        late = self.budget <= _MIN_BUDGET and self._frame > 1.5 * self.target
+        late = self.budget <= self._least and self._frame > 1.5 * self.target
         return 0.25 if late else 0.09
 
     def frame(self, interval: float, generating: bool) -> None:
@@ -49,4 +49,4 @@ class FramePacer:
         self._frame = interval if not self._frame else self._frame + _SMOOTHING * (interval - self._frame)
         if generating:
             self.budget += _GAIN * (self.target - self._frame)
-            self.budget = min(max(self.budget, _MIN_BUDGET), self._max_budget)
+            self.budget = min(max(self.budget, self._least), self._most)
