@@ -11,6 +11,7 @@ from atlas_viewer.scene.scene_library import make_scene
 from atlas_viewer.scene.strip_display import StripDisplay
 from atlas_viewer.state.protocols import ModelLike
 from atlas_viewer.state.state import State
+from compute.models.registry import Registry
 
 from .inspection_updater import InspectionUpdater
 
@@ -27,6 +28,7 @@ class Displays:
         self._scene: AtlasScene | None = None  # created when a view is first drawn
         self._strip = StripDisplay(state, self._made_scene, backend)
         self._map = MapDisplay(state, self._made_scene, backend)
+        self._latest: tuple[Registry, int] | None = None  # the registry, and how many passes it had, at the last note
         self._unshown = False  # a pass has arrived that neither the strip nor the inspection shows
         self._shown_at = 0.0
 
@@ -44,8 +46,13 @@ class Displays:
         """Show the values of `model`; a model whose context has grown has new buffers."""
         self._strip.follow(model.strip)
 
-    def passed(self) -> None:
-        """Take note that a new pass is complete."""
+    def passed(self, model: ModelLike) -> None:
+        """Take note that a pass may be complete; a second note of the same pass, with its token, has no effect."""
+        registry = model.map_source.registry if model.map_source is not None else None
+        latest = (registry, registry.passes) if registry is not None else None
+        if latest is not None and latest == self._latest:
+            return
+        self._latest = latest
         self._unshown = True
         self._strip.passed()
         self._map.passed()

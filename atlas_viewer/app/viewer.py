@@ -256,7 +256,8 @@ class Viewer:
 
     def _passed(self) -> None:
         """Announce that a new pass is complete."""
-        self._displays.passed()
+        assert self.controller is not None
+        self._displays.passed(self.controller.model)
         if self.updater is not None:
             self.updater.passed()
 

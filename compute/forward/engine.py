@@ -130,6 +130,7 @@ class Engine:
         """Note that this pass was submitted completely: views submitted from now on see all of it."""
         if not submitted.cached:
             self.epoch += 1
+        self.registry.passes += 1
         self.registry.rows = submitted.rows
         self.registry.first_position = submitted.first_position
 

@@ -70,11 +70,14 @@ class Tensor:
 
 
 class Registry:
-    """Tensors in the order in which the model uses them. `rows` is the number of context tokens of the latest pass."""
+    """Tensors in the order in which the model uses them, and what activations contain: the latest pass.
+
+    passes: how many there were; rows, first_position: number of context tokens of the latest, and position of the first.
+    """
 
     def __init__(self, description: Description) -> None:
         self.description = description
-        self.rows = 0
+        self.passes = self.rows = 0
         self.first_position = 0
         self._tensors: dict[str, Tensor] = {}
 

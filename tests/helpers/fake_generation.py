@@ -60,6 +60,7 @@ class FakeGeneration:
         if self.progress:
             return False
         self.steps.append(fake_step(len(self.steps)))
+        FakeRunner.registry.passes += 1
         if len(self.steps) == self.options.max_new_tokens:
             self.done, self.stop_reason = True, "length"
         return True
@@ -86,6 +87,7 @@ class FakeReplay:
         if self._calls % 2:
             return False
         self.at = self._wanted
+        FakeRunner.registry.passes += 1
         return True
 
 
