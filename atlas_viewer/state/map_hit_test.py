@@ -103,6 +103,6 @@ def _run(
     band = column // placement.band_columns * placement.band_columns
     if max(above, 0) < row or min(below, rows - 1) > row or (placement.over > 1 and bottom - top > 1):
         return column, 1
-    end = min(band + placement.band_columns, info.shape[-1])
+    end = min(band + placement.band_columns, placement.columns)
     first, last = max(column - (x - left), band), min(column + (right - x), end)
     return first, last - first

@@ -15,9 +15,9 @@ from compute.views.map_pyramid import LEVELS
 from compute.views.map_view import MapView, axis, level_of
 from compute.weights.checkpoint import WeightSource
 
-from .check import COLOR, Check, Errors
-from .gpu import run_pass
-from .map_model import Plane, decoded
+from .check import COLOR, KERNEL, Check, Errors
+from .gpu import UNTOUCHED, Gpu, run_pass
+from .map_model import Plane, finite_mean
 from .models import shape_of, some_tokens
 
 WIDTH, HEIGHT = 56, 40  # pixels of a picture
@@ -120,15 +120,53 @@ def written(passes: MapPass, plane: Plane, name: str, cell: int, sheet: np.ndarr
     corner = placement.in_cells()
     for y in range(corner.y, corner.y + _ROWS - 1):
         for x in range(corner.x, corner.x + _COLUMNS - 1):
-            key = plane.keys[y * high : y * high + 1, x * wide]
-            if key[0] < 2:
+            if plane.keys[y * high, x * wide] < 2:
                 continue
             px, py = np.flatnonzero(across[:, 0] == x), np.flatnonzero(down[:, 0] == y)
-            value = float(decoded(key)[0])
+            value = float(plane.written[y * high, x * wide])
             inner = image[py[0] : py[-1] + 1, px[0] : px[-1] + 1].copy()
             # The border covers the first row and column and is not text.
             inner[0], inner[:, 0] = inner[1, 1], inner[1, 1]
             yield matched(inner, style, sheet), number_text(value, style.figures)
+
+
+def center(gpu: Gpu, count: int) -> Check:
+    """The mean of `count` logits, and the largest distance from it.
+
+    They are far from 0, partly not finite, without a finite one, or huge.
+    """
+    rng, errors = np.random.default_rng(count), Errors()
+    far = rng.normal(-90, 7, count).astype(np.float32)
+    mixed = far.copy()
+    mixed[rng.random(count) < 0.3] = np.nan
+    mixed[rng.random(count) < 0.1] = np.inf
+    mixed[rng.random(count) < 0.1] = -np.inf
+    huge = (rng.uniform(2.5, 3.4, count) * 1e38).astype(np.float32)
+    for what, values in (("far", far), ("mixed", mixed), ("NaN", np.full(count, np.nan, np.float32)), ("huge", huge)):
+        padding = np.full(5, 1e30, np.float32)  # of the vocabulary, which does not count
+        logits, found, peaks = gpu.buffer(np.concatenate([values, padding])), gpu.empty(4), gpu.empty(4)
+        kernel = gpu.kernels.get("map/center", count=count, slot=2)
+        gpu.run(kernel.dispatch((1, 1, 1), {"values": logits, "center": found, "peaks": peaks}))
+        finite, mean = values[np.isfinite(values)].astype(np.float64), finite_mean(values)
+        distance = max(1e-12, float(np.abs(finite - mean).max(initial=0)))
+        scale = max(1.0, float(np.abs(finite).max(initial=0)))
+        errors.close(gpu.read(found, 2) / scale, np.array([mean, distance]) / scale, what)
+        errors.same(gpu.read(peaks, 4)[[0, 1, 3]], np.full(3, UNTOUCHED, np.float32), f"{what}: other peaks")
+        errors.same(gpu.read(peaks, 4)[2], gpu.read(found, 2)[1], f"{what}: peak")
+    return errors.check("mean of the logits", f"{count} values", KERNEL)
+
+
+def _move_logits(engine: Engine) -> None:
+    """Move the logits away from 0, where those of a real model are; softmax does not change."""
+    logits = engine.read_logits() - np.float32(40)
+    engine.device.queue.write_buffer(engine.logits_buffer, 0, np.ascontiguousarray(logits))
+
+
+def _of_logits(passes: MapPass) -> Iterator[MapView]:
+    """The logits, from blocks and from cells."""
+    placement = passes.layout.placements[passes.engine.registry.description.head.output]
+    for scale in (2.0 * passes.layout.base, placement.cell_width / 3):
+        yield MapView(placement.x, placement.y, scale)
 
 
 def maps(engine: Engine, source: WeightSource, base: int, count: int = 6) -> Iterator[Check]:
@@ -142,9 +180,10 @@ def maps(engine: Engine, source: WeightSource, base: int, count: int = 6) -> Ite
     passes = MapPass.load(engine, sheet, map_layout(engine.registry, CONTEXT, base=base))
     for total, valid, part in ((6, 0, slice(0, None, 2)), (7, 6, slice(1, None, 2))):
         run_pass(engine, tokens[:total], valid_rows=valid)
+        _move_logits(engine)
         passes.update()
         plane = Plane(engine, source, passes.layout)
-        for view in list(views(passes, count))[part]:
+        for view in [*list(views(passes, count))[part], *_of_logits(passes)]:
             errors.colors(*pictures(passes, plane, view), f"{total} rows, {view.scale:.3g} cells a pixel")
     for name, cell in _written_tensors(engine.registry.description):
         found, wanted = zip(*written(passes, plane, name, cell, sheet), strict=True)

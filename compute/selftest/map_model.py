@@ -19,12 +19,17 @@ KEPT: np.ndarray = np.rint(np.array((0.043, 0.055, 0.078)) * 255)
 
 
 class Plane:
-    """Values by unit: `keys` uint32 (0: no cell, 1: not filled), `owners` int (0: no tensor), `peaks` by owner."""
+    """Values by unit: `keys` uint32 (0: no cell, 1: not filled), `owners` int (0: no tensor), `peaks` by owner.
+
+    `keys` and `peaks` of the logits are those of their distances from their mean. `written` float32 has the values
+    themselves.
+    """
 
     def __init__(self, engine: Engine, source: WeightSource, layout: MapLayout) -> None:
         self.layout = layout
         self.keys = np.zeros((layout.height, layout.width), np.uint32)
         self.owners = np.zeros((layout.height, layout.width), np.int64)
+        self.written = np.zeros((layout.height, layout.width), np.float32)
         self.peaks = np.zeros(len(layout.placements) + 1)
         self._sizes = sorted({(p.cell_width, p.cell_height) for p in layout.placements.values()})
         self._size_of = {size: number for number, size in enumerate(self._sizes)}
@@ -48,12 +53,15 @@ class Plane:
                 values = values.reshape(-1, values.shape[-1])
                 matrix = np.zeros((placement.rows, placement.columns), np.float32)
                 present = np.zeros(matrix.shape, bool)
-                matrix[: len(values)], present[: len(values)] = values, True
-            self._place(placement, number + 1, np.where(present, keys(matrix), np.uint32(1)))
+                matrix[: len(values)], present[: len(values)] = values[:, : placement.columns], True
+            own = matrix
+            if tensor.kind == "logits":
+                matrix = (matrix - finite_mean(matrix)).astype(np.float32)
+            self._place(placement, number + 1, np.where(present, keys(matrix), np.uint32(1)), own)
             finite = np.abs(matrix[present & np.isfinite(matrix)])
             self.peaks[number + 1] = max(finite.max(initial=0.0), 1e-12)
 
-    def _place(self, placement: Placement, owner: int, shown: np.ndarray) -> None:
+    def _place(self, placement: Placement, owner: int, shown: np.ndarray, values: np.ndarray) -> None:
         wide, high = placement.cell_width, placement.cell_height
         for row in range(placement.rows):
             for first in range(0, placement.columns, placement.band_columns):
@@ -61,6 +69,7 @@ class Plane:
                 part = shown[row, first : first + placement.band_columns].repeat(wide)
                 under = slice(y, y + high), slice(x, x + len(part))
                 self.keys[under], self.owners[under] = part, owner
+                self.written[under] = values[row, first : first + placement.band_columns].repeat(wide)
                 self._cells[under] = self._size_of[wide, high]
 
     def picture(self, view: MapView, width: int, height: int, block: int) -> np.ndarray:
@@ -159,6 +168,12 @@ def _largest(values: np.ndarray, ranges: np.ndarray) -> np.ndarray:
     # reduceat also reduces the ranges between pairs; only every other result is used.
     largest = np.maximum.reduceat(np.concatenate([used, padding]), (ranges - low).ravel())[::2]
     return np.where((ranges[:, 0] < ranges[:, 1])[:, None], largest, values.dtype.type(0))
+
+
+def finite_mean(values: np.ndarray) -> float:
+    """The mean of the finite values, in float64; 0 when there are none."""
+    finite = values[np.isfinite(values)].astype(np.float64)
+    return float(finite.mean()) if finite.size else 0.0
 
 
 def keys(values: np.ndarray) -> np.ndarray:

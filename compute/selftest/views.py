@@ -12,7 +12,7 @@ from compute.weights.dtypes import DTYPES
 from .check import Check
 from .gpu import Gpu
 from .lookups import patterns, probes
-from .map import maps
+from .map import center, maps
 from .models import SMALL, loud_model, rounded_model
 from .statistics import corrupted_model, statistics
 from .strip import strip
@@ -32,6 +32,8 @@ def checks(gpu: Gpu) -> Iterator[Check]:
         yield strip(engine, source)
         yield statistics(engine, source)
         yield from maps(engine, source, base)
+    for count in (1, 255, 257, 5003):
+        yield center(gpu, count)
     source = corrupted_model(CONFIG)
     engine = Engine.load(source, LoadOptions(context=CONTEXT, program="rows"))
     yield probes(engine, source)

@@ -48,10 +48,14 @@ class CellPainters:
         patterns: PatternStore,
         shared: Mapping[str, Resource],
         writing: Mapping[str, Resource],
+        center: wgpu.GPUBuffer,
     ) -> None:
-        """shared: what wgsl/map/cells.wgsl binds besides a tensor and its parameters; writing: the same for digits."""
+        """shared: what wgsl/map/cells.wgsl binds besides a tensor and its parameters; writing: the same for digits.
+
+        center: the value relative to which logits are colored.
+        """
         self._engine, self._layout, self._patterns = engine, layout, patterns
-        self._shared, self._writing = shared, writing
+        self._shared, self._writing, self._center = shared, writing, center
         self._tensors = [tensor for tensor in engine.registry if tensor.name in layout.placements]
         placements = [layout.placements[tensor.name] for tensor in self._tensors]
         # [tensors, (left, top, right, bottom)] in cells
@@ -114,14 +118,16 @@ class CellPainters:
 
     def _made(self, tensor: Tensor, number: int, storage: TensorStorage, columns: int, digits: bool) -> _Painter:
         shard = storage.shards[number]
-        kind, dtype = painting_kind(tensor)
+        kind, dtype, centered = painting_kind(tensor)
         kernel = self._engine.kernels.get(
-            "map/cells", storage=kind, dtype=dtype, tensors=len(self._slots), digits=digits
+            "map/cells", storage=kind, dtype=dtype, centered=centered, tensors=len(self._slots), digits=digits
         )
         slot = self._slots[tensor.name] + number
         bound = {**self._shared, "params": (self._params, slot * _SLOT, 128), "weight": resource(shard)}
         if digits:
             bound |= self._writing
+        if centered:
+            bound["center"] = self._center
         dispatch = kernel.dispatch((1, 1, 1), bound, label=tensor.name)
         end_row = shard.first_row + tensor.rows_in(shard)
         return _Painter(shard.first_row, end_row, slot, packs_of(storage, columns), storage.tile, dispatch)
@@ -142,8 +148,12 @@ def _bits(value: float) -> int:
     return int(np.float32(value).view(np.uint32))
 
 
-def painting_kind(tensor: Tensor) -> tuple[str, str]:
-    """`storage` and `dtype` in wgsl/map/common/values.wgsl. Tensors with the same two share a pipeline."""
+def painting_kind(tensor: Tensor) -> tuple[str, str, bool]:
+    """`storage` and `dtype` in wgsl/map/common/values.wgsl, and `centered` in wgsl/map/common/center.wgsl.
+
+    Tensors with the same three share a pipeline.
+    """
     if tensor.heads:
-        return "buffer", "f32"  # recomputed
-    return "loose" if tensor.columns % 4 else tensor.storage.kind, tensor.storage.dtype
+        return "buffer", "f32", False  # recomputed
+    kind = "loose" if tensor.columns % 4 else tensor.storage.kind
+    return kind, tensor.storage.dtype, tensor.kind == "logits"

@@ -94,7 +94,7 @@ def map_layout(registry: Registry, context: int, *, base: int | None = None, tab
     largest texture.
     """
     left_out = () if tables else registry.description.token_tables
-    cells = sum(math.prod(_shape(tensor, context)) for tensor in registry if tensor.name not in left_out)
+    cells = sum(math.prod(_shape(registry, tensor, context)) for tensor in registry if tensor.name not in left_out)
     bases = [wide for most, wide in _BASES if cells <= most] if base is None else [base]
     arrangements = plan(registry.description)
     for wide in bases:
@@ -105,10 +105,12 @@ def map_layout(registry: Registry, context: int, *, base: int | None = None, tab
     raise UsageError(f"a map of {cells:.3g} values with {context} rows is too large: use a shorter {option('context')}")
 
 
-def _shape(tensor: Tensor, context: int) -> tuple[int, int]:
-    """Rows and columns on Map."""
+def _shape(registry: Registry, tensor: Tensor, context: int) -> tuple[int, int]:
+    """Rows and columns on Map. The logits are those of tokens, without the padding of the vocabulary."""
     if tensor.heads:
         return tensor.heads * context, context
+    if tensor.kind == "logits":
+        return 1, registry.config.vocabulary
     return (context if tensor.rows is None else tensor.rows), tensor.columns
 
 
@@ -186,11 +188,13 @@ class _Arranger:
         if name not in self._registry:  # without tracing, there are no activations
             return 0, 0
         tensor = self._registry[name]
-        rows, columns = _shape(tensor, self._context)
+        rows, columns = _shape(self._registry, tensor, self._context)
         channels = self._channels
         band_rows, band_columns = rows, columns
         if tensor.heads:
             band_rows = self._context
+        elif tensor.kind == "logits":
+            band_columns = min(columns, _line(columns))
         elif columns > channels:
             band_columns = channels
         elif rows > channels and tensor.rows is not None and self._in_block(name):
@@ -212,8 +216,8 @@ class _Arranger:
         if units is not None:
             lines = -(-bands // max(1, units * self._unit // pitch_x))
             across = -(-bands // lines)  # lines of the same length, as far as possible
-        elif shape[0] == 1 and name == self._registry.description.head.output:
-            across, pitch_y = 1, 1  # bands below each other; within one tensor they need no gaps
+        elif self._registry[name].kind == "logits":
+            across, pitch_y = 1, cell_height  # bands below each other; within one tensor they need no gaps
         placement = Placement(name, x, y, *shape, *band, across, pitch_x, pitch_y, cell_width, cell_height)
         self.placements[name] = placement
         return placement
@@ -226,7 +230,10 @@ class _Arranger:
             width = units * self._unit / bands - self._grid
             cell = self._magnified(band[1], min(width, self._channels))
             return cell, cell
-        if name == self._registry.description.head.output or tensor.heads:
+        if tensor.kind == "logits":
+            cell = self._magnified(max(band[1], bands), self._channels)
+            return cell, cell
+        if tensor.heads:
             return 1, 1
         if tensor.rows is None:
             return 1, self._magnified(band[0], self._channels * _ACTIVATION)
@@ -240,7 +247,7 @@ class _Arranger:
     def _draw_table(self, name: str, x: int, y: int, height: int) -> int:
         """Place a table, folded into the fewest bands of equal height that fit `height`. Returns its width."""
         tensor = self._registry[name]
-        rows, columns = _shape(tensor, self._context)
+        rows, columns = _shape(self._registry, tensor, self._context)
         first = tensor.storage.shards[0].rows
         high = max(1, height - self._grid)
         if first < rows:  # a band must not contain values of two buffers
@@ -293,6 +300,11 @@ class _Arranger:
             shown, tuple(regions), tuple(self._stages), size.width, size.height, self._grid, self._context,
             self._margin, self._caption, self._name,
         )  # fmt: skip
+
+
+def _line(count: int) -> int:
+    """The number of values per line with which `count` values fill about a square: a power of two, at least 4."""
+    return 1 << max(2, round(math.log2(count) / 2))
 
 
 def _penalty(size: _Size) -> float:

@@ -129,7 +129,10 @@ class MapPass:
     def set_color_mapping(self, mapping: ColorMapping) -> None:
         """Use this color mapping from the next `draw` on."""
         self._mapping = mapping
-        self.engine.device.queue.write_buffer(self._ranges, 0, range_table(mapping, self.pyramid.slots))
+        # Relative to their mean, logits have both signs.
+        logits = self.engine.registry.description.head.output
+        slots = {name: slot for name, slot in self.pyramid.slots.items() if name != logits}
+        self.engine.device.queue.write_buffer(self._ranges, 0, range_table(mapping, slots))
 
     def update(self) -> None:
         """Submit the work for the registry's latest pass. Never blocks."""
@@ -206,7 +209,7 @@ class MapPass:
         bound = {**shared, "pyramid": pyramid.texture, "owners": pyramid.owners}
         self._paint = self.engine.kernels.get("map/paint", tensors=len(pyramid.slots)).dispatch((1, 1, 1), bound)
         written: dict[str, Resource] = {"glyphs": self._glyphs, "powers": self._powers}
-        self._cells = CellPainters(self.engine, self.layout, self.patterns, shared, written)
+        self._cells = CellPainters(self.engine, self.layout, self.patterns, shared, written, pyramid.center)
 
     def _write_axes(self, axes: Axes) -> None:
         assert self._axes is not None

@@ -13,6 +13,8 @@ import numpy as np
 import wgpu
 
 from compute.forward.engine import Engine
+from compute.forward.program import resource
+from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
 from compute.models.registry import Tensor
 
@@ -58,7 +60,11 @@ class _Live:
 
 
 class MapPyramid:
-    """Keeps `texture` (r32uint) and `peaks`, each tensor's largest magnitude, up to date with the latest pass."""
+    """Keeps `texture` (r32uint) and `peaks`, each tensor's largest magnitude, up to date with the latest pass.
+
+    Of the logits, both contain distances from their mean. `center` is four floats: the mean, the largest distance, and
+    padding.
+    """
 
     def __init__(self, engine: Engine, layout: MapLayout, patterns: PatternStore) -> None:
         """Allocates. Submit all work of `opening` before anything else."""
@@ -74,6 +80,11 @@ class MapPyramid:
         self.peaks = device.create_buffer(
             label="map peaks", size=4 * words, usage=wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.UNIFORM
         )
+        self.center = device.create_buffer(
+            label="map center", size=16,
+            usage=wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_SRC,
+        )  # fmt: skip
+        self._centering = self._center_dispatch()
         self._sources: list[_Live] = []
         self._pattern_entries = {
             tensor.name: self._entries_buffer(1 + layout.placements[tensor.name].bands) for tensor in patterns.tensors
@@ -104,6 +115,7 @@ class MapPyramid:
         yield peaks, "weights", 1.0
         buffers = list(_by_buffer(tensor for tensor in live if tensor.kept))
         done, total = 0, len(buffers) + len(self._patterns.tensors)
+        yield self._centering, "activations", 0.0
         for group in buffers:
             done += 1
             yield self._make_source(group), "activations", done / total
@@ -111,7 +123,7 @@ class MapPyramid:
             done += 1
             yield self._free_pattern(tensor), "activations", done / total
         self._measuring = [
-            self._peak_dispatch(live),
+            self._peak_dispatch([tensor for tensor in live if tensor.kind != "logits"]),
             self._engine.kernels.get("strip/peak_all", tensors=len(self.slots)).dispatch(
                 (1, 1, 1), {"peaks": self.peaks}
             ),
@@ -152,16 +164,29 @@ class MapPyramid:
         assert isinstance(buffer, wgpu.GPUBuffer)
         wide = all(tensor.columns % 4 == 0 for tensor in tensors)
         entries = self._entries_buffer(len(tensors))
-        source = _Live(tensors, entries, self._live_dispatch(buffer, entries, wide=wide))
+        centered = tensors[0].kind == "logits"  # which are alone in their buffer
+        source = _Live(tensors, entries, self._live_dispatch(buffer, entries, wide=wide, centered=centered))
         self._sources.append(source)
         return self._live_work(source, 0, 0, self.layout.context)
 
     def _free_pattern(self, tensor: Tensor) -> Dispatch:
         return self._pattern(tensor, self._patterns.rows(tensor, 0, 0)[0], 0, 0, self.layout.context)
 
-    def _live_dispatch(self, values: wgpu.GPUBuffer, entries: wgpu.GPUBuffer, *, wide: bool) -> Dispatch:
-        kernel = self._engine.kernels.get("map/live_blocks", wide=wide, base=self.layout.base)
-        return kernel.dispatch((1, 1, 1), {"entries": entries, "values": values, "pyramid": self.texture})
+    def _live_dispatch(
+        self, values: wgpu.GPUBuffer, entries: wgpu.GPUBuffer, *, wide: bool, centered: bool = False
+    ) -> Dispatch:
+        kernel = self._engine.kernels.get("map/live_blocks", wide=wide, base=self.layout.base, centered=centered)
+        bound: dict[str, Resource] = {"entries": entries, "values": values, "pyramid": self.texture}
+        return kernel.dispatch((1, 1, 1), bound | ({"center": self.center} if centered else {}))
+
+    def _center_dispatch(self) -> Dispatch:
+        """The dispatch that updates `center` and the peak of the logits."""
+        logits = self._engine.registry[self._engine.registry.description.head.output]
+        vocabulary, slot = self._engine.config.vocabulary, self.slots[logits.name]
+        kernel = self._engine.kernels.get("map/center", count=vocabulary, slot=slot)
+        values = resource(logits.storage.shards[0])
+        bound: dict[str, Resource] = {"values": values, "center": self.center, "peaks": self.peaks}
+        return kernel.dispatch((1, 1, 1), bound)
 
     def _live_work(self, source: _Live, rows: int, first: int, end: int) -> Dispatch:
         """The dispatch that adds rows `first` to `end` of the tensors in a buffer, when the context has `rows` rows."""
@@ -215,9 +240,9 @@ class MapPyramid:
             first_tile, lines = first * placement.cell_height // grid, placement.lines
             down = max(0, -(-end * placement.cell_height // grid) - first_tile)
         else:  # logits: one row in lines without gaps, which form a matrix whose last row may be incomplete
-            high, stride = placement.height, placement.band_columns
-            last -= (high - 1) * stride
-            placement = dataclasses.replace(placement, rows=high, columns=stride, band_rows=high, pitch_y=high)
+            high, count, stride = placement.height, placement.lines, placement.band_columns
+            last -= (count - 1) * stride
+            placement = dataclasses.replace(placement, rows=count, columns=stride, band_rows=count, pitch_y=high)
             first_tile, lines, down = 0, 1, -(-high // grid)
         words = placement_words(placement, *filled_extent(tensor, placement, rows))
         return [*words, offset, stride, wide, first_tile, down, lines, last, 0]
@@ -248,7 +273,7 @@ class MapPyramid:
         self._seen = (epoch, rows)
         if not same:
             self._patterns.invalidate()
-        work = [self._live_work(source, rows, first, end) for source in self._sources]
+        work = [self._centering, *(self._live_work(source, rows, first, end) for source in self._sources)]
         for tensor in self._patterns.tensors:
             # A tile also needs its older rows, which are recomputed if another layer has used the buffer.
             start = first if self._patterns.has_all_rows(tensor) else self._needed_rows(tensor, first)

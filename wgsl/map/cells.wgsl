@@ -1,6 +1,7 @@
 // Paints one tensor's part of Map from its values, for views with few cells per pixel or with large cells, which have
 // borders and, with `digits`, show their values as text. One thread per pixel. Gaps stay unchanged.
 {% import "map/common/values.wgsl" as values %}
+{% import "map/common/center.wgsl" as centers %}
 {% include "common/numbers.wgsl" %}
 {% include "map/common/key.wgsl" %}
 {% include "map/common/placement.wgsl" %}
@@ -33,6 +34,7 @@ struct Params {
 // last; for a cell larger than a pixel, also the index of the pixel within the cell, and the cell's size in pixels.
 @group(0) @binding(3) var axes: texture_2d<u32>;
 {{ values.declare(storage, dtype, 4) }}
+{{ centers.declare(centered, 9) }}
 @group(0) @binding(5) var picture: texture_storage_2d<rgba8unorm, write>;
 {% if digits %}
 @group(0) @binding(6) var glyphs: texture_2d<f32>;
@@ -64,7 +66,7 @@ fn extreme_of(first_row: u32, last_row: u32, first_column: u32, last_column: u32
             let four = weight_quad(row - params.first_row, quad);
             for (var k = 0u; k < 4u; k++) {
                 let column = quad * 4u + k;
-                if (column >= first_column && column <= last_column) { most = max(most, extreme_key(four[k])); }
+                if (column >= first_column && column <= last_column) { most = max(most, extreme_key(relative(four[k]))); }
             }
         }
     }
@@ -109,7 +111,9 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
         let value = extreme_value(most);
         color = strip_color(value, peak_of(params.slot, frame.mapping), ranges[params.slot].xy, frame.mapping);
 {% if digits %}
-        let coverage = params.ink * text_coverage(value, vec2u(across.z, down.z), vec2u(across.w, down.w));
+        // A pixel of a cell with digits shows this cell alone. The digits are those of the value itself.
+        let number = {{ "weight_quad(first.row - params.first_row, first.column / 4u)[first.column % 4u]" if centered else "value" }};
+        let coverage = params.ink * text_coverage(number, vec2u(across.z, down.z), vec2u(across.w, down.w));
         if (coverage > 0.0) { color = mix(color, ink_on(color), coverage); }
 {% endif %}
     }

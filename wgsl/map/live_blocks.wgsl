@@ -1,5 +1,7 @@
 // Writes the extremes of blocks of changed activations to Map's pyramid.
 // Grid: (tiles, tensors); one thread per tile.
+{% import "map/common/center.wgsl" as centers %}
+{% include "common/numbers.wgsl" %}
 {% include "map/common/key.wgsl" %}
 {% include "map/common/placement.wgsl" %}
 const BASE = {{ base }}u; // width of a finest block, in units
@@ -17,6 +19,7 @@ struct Entry {
 @group(0) @binding(0) var<storage, read> entries: array<Entry>;
 @group(0) @binding(1) var<storage, read> values: array<{{ "vec4f" if wide else "f32" }}>;
 @group(0) @binding(2) var pyramid: texture_storage_2d<r32uint, write>;
+{{ centers.declare(centered, 3) }}
 var<private> entry: Entry;
 {% include "map/common/tile.wgsl" %}
 
@@ -35,13 +38,14 @@ fn block_key(low: vec2u, end: vec2u) -> u32 {
     var key = KEPT_FREE;
     let filled = min(end, part.filled);
     for (var y = low.y; y < filled.y; y++) {
-        let first = entry.offset + (part.row + y) * entry.stride + part.column;
-        let end_x = select(filled.x, min(filled.x, wide), y == last);
-        for (var x = low.x; x < end_x; x += 4u) {
+        let first = entry.offset + (part.row + y) * entry.stride;
+        let end_x = part.column + select(filled.x, min(filled.x, wide), y == last);
+        // With large cells, a tile may begin within a group of four.
+        for (var x = part.column + low.x; x < end_x; x = x / 4u * 4u + 4u) {
             let quad = x / 4u * 4u;
             let four = value_quad(first + quad);
             for (var k = x - quad; k < min(4u, x - quad + BASE); k++) {
-                if (quad + k < end_x) { key = max(key, extreme_key(four[k])); }
+                if (quad + k < end_x) { key = max(key, extreme_key(relative(four[k]))); }
             }
         }
     }

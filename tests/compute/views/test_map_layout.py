@@ -23,7 +23,7 @@ def bands(layout: MapLayout) -> list[tuple[str, int, int, int, int]]:
     """(tensor, x, y, width, height) of every band; a tensor without gaps between its bands counts as one."""
     boxes = []
     for name, placement in layout.placements.items():
-        if placement.pitch_y < placement.band_rows + layout.base:
+        if placement.pitch_y == placement.band_rows * placement.cell_height:
             boxes.append((name, placement.x, placement.y, placement.width, placement.height))
         else:
             boxes += [(name, *placement.band_box(band)) for band in range(placement.bands)]
@@ -109,6 +109,17 @@ def test_the_aspect_ratio_is_that_of_a_screen(name: str, context: int) -> None:
     assert units > 0.2 * layout.width * layout.height
     # The pyramid fits one texture.
     assert max(layout.width, layout.height * 3 // 2) // layout.base <= 16384
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_logits_are_nearly_square_and_as_large_as_the_output_is_wide(name: str) -> None:
+    config = REAL[name]
+    placement = map_layout(registry(config, 64), 64).placements["logits"]
+    assert placement.columns == config.vocabulary, "the padding is not shown"
+    assert placement.band_columns == 256
+    assert 1 / 1.5 < placement.width / placement.height < 1.5
+    assert placement.width > config.channels / 2
+    assert placement.cell_width == placement.cell_height
 
 
 def test_blocks_are_in_run_order() -> None:

@@ -22,7 +22,7 @@ from compute.views.map_view import MapView, level_of
 from compute.views.palettes import PALETTES, ColorMapping, ViewColors, contrast
 from compute.weights.checkpoint import ArrayModel
 
-from helpers.gpu import Gpu, replay_of, rounded_model
+from helpers.gpu import Gpu, fixed_logits, replay_of, rounded_model
 from helpers.make_models import tiny_model
 from helpers.map_pictures import CONFIG, assert_same
 
@@ -97,6 +97,33 @@ def test_new_rows_appear_in_their_cells() -> None:
         plane = Plane(engine, source, passes.layout)
         for view in visible:
             assert_same(*pictures(passes, plane, view))
+
+
+@pytest.mark.parametrize("vocabulary", [1, 5, 26, 131])
+@pytest.mark.parametrize("bad", [False, True])
+def test_logits_are_shown_relative_to_their_mean(vocabulary: int, bad: bool) -> None:
+    """Odd sizes of the vocabulary, with padding, and tokens whose logits are not finite."""
+    config = replace(CONFIG, vocabulary=vocabulary, padded_vocabulary=vocabulary + 3)
+    source = fixed_logits(config, np.random.default_rng(vocabulary).normal(-40, 5, vocabulary).astype(np.float32))
+    if bad:
+        source.tensor("wte")[[vocabulary // 2, vocabulary // 3], :] = [[np.nan], [np.inf]]
+    engine = Engine.load(source, LoadOptions(context=12, program="rows"))
+    passes = MapPass.load(engine, DIGITS, map_layout(engine.registry, 12, base=2))
+    WholePass(engine).run([vocabulary - 1])
+    passes.update()
+    plane = Plane(engine, source, passes.layout)
+    placement = passes.layout.placements["logits"]
+    assert placement.columns == vocabulary, "the padding is not shown"
+    for scale in (1 / 20, 0.7, 1.0, 2.0, 5.0, 9.0):
+        view = MapView(placement.x - 3.3 * min(scale, 1), placement.y - 3.1 * min(scale, 1), scale)
+        assert_same(*pictures(passes, plane, view))
+    if vocabulary > 5 and not bad:
+        # A pixel per cell, of all whole lines.
+        size = placement.band_columns, vocabulary // placement.band_columns
+        passes.draw(MapView(placement.x, placement.y, placement.cell_width), *size)
+        image = passes.read()
+        positive = image[..., 0] > image[..., 2]
+        assert 0.3 < positive.mean() < 0.7, "all logits are negative, but not relative to their mean"
 
 
 @pytest.mark.parametrize("budget", [1, 1 << 30])
