@@ -117,7 +117,7 @@ def _texts(shown: Visible, band: Band) -> Iterator[str]:
     """What may be written above a band, the most informative first."""
     placement, (_, short) = band.placement, split_name(band.tensor.name)
     # The padding of the vocabulary is not on Map.
-    sizes = (placement.columns,) if band.tensor.kind == "logits" else shown.registry.shape(band.tensor)
+    sizes = (placement.columns,) if band.tensor.is_logits else shown.registry.shape(band.tensor)
     shape = f"{short} [{', '.join(map(str, sizes))}]"
     last = short.removeprefix("attn.").removeprefix("mlp.").removeprefix("embed.")
     part = _part(shown, band)
@@ -141,7 +141,7 @@ def _part(shown: Visible, band: Band) -> str:
         return f"head {_head(shown, band)}"
     if placement.bands == 1:
         return ""
-    if band.tensor.kind == "logits":
+    if band.tensor.is_logits:
         return f"{placement.band_columns} per line"
     if placement.over > 1:
         first, count, whole, what = band.first_column, band.columns, placement.columns, "columns"

@@ -64,6 +64,11 @@ class Tensor:
         """True when the values are in GPU memory, false when they are recomputed."""
         return bool(self.storage.shards)
 
+    @property
+    def is_logits(self) -> bool:
+        """True for the logits of the latest pass, which Map shows relative to their mean."""
+        return self.kind == "logits"
+
     def rows_in(self, shard: Shard) -> int:
         """Rows of this tensor in one of its shards. A vector is one row, but its shard counts its values as rows."""
         return 1 if self.vector else shard.rows

@@ -55,7 +55,7 @@ class Plane:
                 present = np.zeros(matrix.shape, bool)
                 matrix[: len(values)], present[: len(values)] = values[:, : placement.columns], True
             own = matrix
-            if tensor.kind == "logits":
+            if tensor.is_logits:
                 matrix = (matrix - finite_mean(matrix)).astype(np.float32)
             self._place(placement, number + 1, np.where(present, keys(matrix), np.uint32(1)), own)
             finite = np.abs(matrix[present & np.isfinite(matrix)])

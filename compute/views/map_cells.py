@@ -156,4 +156,4 @@ def painting_kind(tensor: Tensor) -> tuple[str, str, bool]:
     if tensor.heads:
         return "buffer", "f32", False  # recomputed
     kind = "loose" if tensor.columns % 4 else tensor.storage.kind
-    return kind, tensor.storage.dtype, tensor.kind == "logits"
+    return kind, tensor.storage.dtype, tensor.is_logits

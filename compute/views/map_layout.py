@@ -109,7 +109,7 @@ def _shape(registry: Registry, tensor: Tensor, context: int) -> tuple[int, int]:
     """Rows and columns on Map. The logits are those of tokens, without the padding of the vocabulary."""
     if tensor.heads:
         return tensor.heads * context, context
-    if tensor.kind == "logits":
+    if tensor.is_logits:
         return 1, registry.config.vocabulary
     return (context if tensor.rows is None else tensor.rows), tensor.columns
 
@@ -193,7 +193,7 @@ class _Arranger:
         band_rows, band_columns = rows, columns
         if tensor.heads:
             band_rows = self._context
-        elif tensor.kind == "logits":
+        elif tensor.is_logits:
             band_columns = min(columns, _line(columns))
         elif columns > channels:
             band_columns = channels
@@ -216,7 +216,7 @@ class _Arranger:
         if units is not None:
             lines = -(-bands // max(1, units * self._unit // pitch_x))
             across = -(-bands // lines)  # lines of the same length, as far as possible
-        elif self._registry[name].kind == "logits":
+        elif self._registry[name].is_logits:
             across, pitch_y = 1, cell_height  # bands below each other; within one tensor they need no gaps
         placement = Placement(name, x, y, *shape, *band, across, pitch_x, pitch_y, cell_width, cell_height)
         self.placements[name] = placement
@@ -230,7 +230,7 @@ class _Arranger:
             width = units * self._unit / bands - self._grid
             cell = self._magnified(band[1], min(width, self._channels))
             return cell, cell
-        if tensor.kind == "logits":
+        if tensor.is_logits:
             cell = self._magnified(max(band[1], bands), self._channels)
             return cell, cell
         if tensor.heads:

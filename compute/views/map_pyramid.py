@@ -123,7 +123,7 @@ class MapPyramid:
             done += 1
             yield self._free_pattern(tensor), "activations", done / total
         self._measuring = [
-            self._peak_dispatch([tensor for tensor in live if tensor.kind != "logits"]),
+            self._peak_dispatch([tensor for tensor in live if not tensor.is_logits]),
             self._engine.kernels.get("strip/peak_all", tensors=len(self.slots)).dispatch(
                 (1, 1, 1), {"peaks": self.peaks}
             ),
@@ -164,7 +164,7 @@ class MapPyramid:
         assert isinstance(buffer, wgpu.GPUBuffer)
         wide = all(tensor.columns % 4 == 0 for tensor in tensors)
         entries = self._entries_buffer(len(tensors))
-        centered = tensors[0].kind == "logits"  # which are alone in their buffer
+        centered = tensors[0].is_logits  # which are alone in their buffer
         source = _Live(tensors, entries, self._live_dispatch(buffer, entries, wide=wide, centered=centered))
         self._sources.append(source)
         return self._live_work(source, 0, 0, self.layout.context)
