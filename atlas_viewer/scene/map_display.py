@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from atlas_viewer.state.camera import View
 from atlas_viewer.state.color_mapping import ColorMapping
+from atlas_viewer.state.map_logits import LogitsCenter
 from atlas_viewer.state.map_state import GLOW
 from atlas_viewer.state.navigation import MAP
 from atlas_viewer.state.protocols import MapSource
@@ -63,7 +64,7 @@ class MapDisplay:
             return False
         if self._maps is None:
             return self._refused is None and not self._no_source
-        return self._stale or self._state.map.changed_ago < GLOW
+        return self._stale or self._maps.center_pending or self._state.map.changed_ago < GLOW
 
     @property
     def _glows(self) -> bool:
@@ -93,6 +94,7 @@ class MapDisplay:
         if not self.visible:
             return
         self._load(source)
+        self._take_center()
         if not pass_complete or self._maps is None or not self._stale or now - self._updated_at < interval:
             return
         self._maps.update()
@@ -104,6 +106,11 @@ class MapDisplay:
         state.changed = (max(first, 0), rows) if self._glows and rows else (0, 0)
         state.changed_ago = 0.0 if state.changed[1] else GLOW
         self._rows, self._updated_at = rows, now
+
+    def _take_center(self) -> None:
+        found = self._maps.take_center() if self._maps is not None else None
+        if found is not None and self._registry is not None:
+            self._state.map.logits = LogitsCenter(self._registry.description.head.output, *found)
 
     @property
     def picture(self) -> Any:
@@ -184,5 +191,5 @@ class MapDisplay:
 
     def _drop(self) -> None:
         self._maps = self._opening = self._refused = self._mapping = self._shown = None
-        self._state.map.preparing = None
+        self._state.map.preparing = self._state.map.logits = None
         self._stale, self._rows = True, 0

@@ -9,6 +9,7 @@ import numpy as np
 
 from atlas_viewer.state.map_addresses import box_of, range_boxes
 from atlas_viewer.state.map_flow import Flow, flow_of, visible_share
+from atlas_viewer.state.map_logits import SEEN, likeliest
 from atlas_viewer.state.map_state import GLOW, MapState
 from atlas_viewer.state.roles import Role, role_color, role_of, stream_color
 from atlas_viewer.state.state import State
@@ -19,6 +20,7 @@ from compute.views.palettes import CANVASES, Rgb
 from .shape_list import ShapeList
 
 _SOURCES: Rgb = (0.35, 0.9, 0.45)  # the outline of the weights behind a value
+_LIKELIEST: Rgb = (0.45, 1.0, 0.35)  # the outline of the logits of the likeliest tokens, on black
 _MARK = 5.0  # minimum size of a marked cell, relative to the width of a line
 _FRAMED = 3.0  # pixels: a tensor that is smaller, both across and down, has no frame
 _ZOOMS, _SHARES = 4, 16  # steps per octave in which frames appear, and in which the flow fades
@@ -46,7 +48,7 @@ class MapShapes:
         pins = tuple(pin.element for pin in inspection.pins)
         return (
             inspection.focus, inspection.cursor, pins, maps.sources, maps.changed, glow, maps.minimap, maps.line,
-            ui.flow, ui.theme,
+            ui.flow, ui.theme, likeliest(self._state.step),
         )  # fmt: skip
 
     @property
@@ -75,6 +77,7 @@ class MapShapes:
         self._follow(maps)
         self._add_frames(shapes)
         self._add_glow(shapes)
+        self._add_likeliest(shapes)
         self._add_marks(shapes)
         if maps.minimap is not None:
             self._add_minimap(shapes, maps, maps.minimap)
@@ -133,6 +136,21 @@ class MapShapes:
         alpha = 0.75 * (1 - maps.changed_ago / GLOW)
         shapes.boxes(seen[high < 4 * maps.line], _GLOW, alpha)
         shapes.outlines(seen[high >= 4 * maps.line], maps.line, _GLOW, alpha)
+
+    def _add_likeliest(self, shapes: ShapeList) -> None:
+        """Outline the logits of the likeliest next tokens, where the logits are large enough."""
+        maps, tokens = self._state.map, likeliest(self._state.step)
+        if maps.layout is None or maps.registry is None or not tokens:
+            return
+        placement = maps.layout.placements[maps.registry.description.head.output]
+        if placement.width / maps.view.scale < SEEN:
+            return
+        corners = [placement.cell_of(0, token) for token in tokens if token < placement.columns]
+        cells = np.array([(*corner, placement.cell_width, placement.cell_height) for corner in corners], np.float64)
+        line = maps.line
+        least = _MARK * line if placement.cell_width / maps.view.scale < _MARK * line else 0.0
+        for width, color in ((2.5 * line, (0.0, 0.0, 0.0)), (1.5 * line, _LIKELIEST)):
+            shapes.outlines(cells.reshape(-1, 4), width, color, 1.0, least)
 
     def _add_marks(self, shapes: ShapeList) -> None:
         """Outline the tensor in focus, the pinned values and the value under the cursor."""

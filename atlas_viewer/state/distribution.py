@@ -74,6 +74,12 @@ class Distribution:
         return int(self.logits.size - np.isfinite(self.logits).sum())
 
     @cached_property
+    def ascending(self) -> np.ndarray:
+        """The finite logits, smallest first, float32."""
+        finite: np.ndarray = self.logits[self.order[: self.logits.size - self.nonfinite]]
+        return finite[::-1]
+
+    @cached_property
     def scaled_delta(self) -> np.ndarray:
         """(logit - largest finite logit) / temperature, float64; at temperature 0 there is no division."""
         highest = float(self.logits[self.order[0]])

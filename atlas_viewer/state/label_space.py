@@ -20,7 +20,7 @@ class Label:
     """Text with its top left corner at (x, y) of the picture, in pixels.
 
     of: the tensor or part of the model that it names, if any. role: of the tensor that it names. ruler: whether it
-    belongs to a ruler at the edge of the picture.
+    belongs to a ruler at the edge of the picture. to: a point that a line joins it with.
     """
 
     text: str
@@ -30,6 +30,7 @@ class Label:
     of: str = ""
     role: Role | None = None
     ruler: bool = False
+    to: tuple[float, float] | None = None
 
     @property
     def width(self) -> float:

@@ -18,10 +18,14 @@ from .roles import Role, role_of
 
 @dataclass(frozen=True)
 class Words:
-    """Token texts: by row of the context (None when unknown), and by number in the vocabulary."""
+    """Token texts: by row of the context (None when unknown), and by number in the vocabulary.
+
+    likeliest: the next tokens to mark among the logits, likeliest first.
+    """
 
     context: Callable[[int], str | None]
     vocabulary: Callable[[int], str]
+    likeliest: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,9 @@ class Band:
 
     @property
     def rows(self) -> int:
-        """Rows of the band."""
+        """Rows of the band; of the logits, the lines into which they are folded."""
+        if self.tensor.is_logits:
+            return self.placement.lines
         return min(self.placement.band_rows, self.placement.rows - self.first_row)
 
     @property

@@ -142,7 +142,7 @@ def _part(shown: Visible, band: Band) -> str:
     if placement.bands == 1:
         return ""
     if band.tensor.is_logits:
-        return f"{placement.band_columns} per line"
+        return f"{placement.band_columns} tokens per line"
     if placement.over > 1:
         first, count, whole, what = band.first_column, band.columns, placement.columns, "columns"
     else:

@@ -18,6 +18,7 @@ from compute.views.map_view import MapView
 from .label_space import TENSOR, Label, LabelSpace, Ruler, text_width
 from .map_bands import Visible, Words
 from .map_captions import captions, shows_names
+from .map_logits import token_labels
 from .map_rulers import columns_along, has_cell_labels, in_cells, rows_along, rulers
 
 MOST = 600  # labels in a picture
@@ -49,6 +50,8 @@ def labels_for(
     captions(shown, space, left, top)
     rows_along(shown, space, left, top)
     columns_along(shown, space, left, top)
+    if named:
+        token_labels(shown, space)
     by_row = named or has_cell_labels(shown)
     return MapLabels([*space.labels, *in_cells(shown, left, top)][:MOST], edges, by_row)
 

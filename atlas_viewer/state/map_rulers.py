@@ -19,20 +19,21 @@ def rulers(shown: Visible) -> Sequence[Ruler]:
     high = 0.0
     if any(_continues_above(band) for band in shown.bands):
         high = _NAMES
-        if any(_has_columns(shown, band) and _columns_hidden(band) for band in shown.bands):
+        if any(_has_columns(band) and _columns_hidden(band) for band in shown.bands):
             high += _COLUMNS
         found.append(Ruler(0, 0, shown.width, high))
-    if any(_has_rows(shown, band) and band.left < 2 * SMALL and band.right > _LEFT for band in shown.bands):
+    if any(_has_rows(band) and band.left < 2 * SMALL and band.right > _LEFT for band in shown.bands):
         found.append(Ruler(0, 0, _LEFT, shown.height))
     return tuple(found)
 
 
 def rows_along(shown: Visible, space: LabelSpace, left: float, top: float) -> None:
     """Add the labels of rows, beside the data or in the ruler."""
-    gap = shown.pixels(shown.layout.grid / 2) - 8
     for band in shown.bands:
-        if not _has_rows(shown, band):
+        if not _has_rows(band):
             continue
+        # Left of the logits is the margin of a part of the model.
+        gap = shown.pixels(shown.layout.margin if band.tensor.is_logits else shown.layout.grid / 2) - 8
         ruled = band.left < max(left, 2 * SMALL)
         if ruled and (not left or band.right <= left):
             continue
@@ -53,7 +54,7 @@ def rows_along(shown: Visible, space: LabelSpace, left: float, top: float) -> No
 def columns_along(shown: Visible, space: LabelSpace, left: float, top: float) -> None:
     """Add the labels of columns, above the data or in the ruler."""
     for band in shown.bands:
-        if not _has_columns(shown, band):
+        if not _has_columns(band):
             continue
         y = band.top - TENSOR - SMALL - 5
         ruled = y < top
@@ -73,21 +74,18 @@ def columns_along(shown: Visible, space: LabelSpace, left: float, top: float) ->
 
 def has_cell_labels(shown: Visible) -> bool:
     """True when rows or columns of some tensor are large enough for labels."""
-    return any(_has_rows(shown, band) or _has_columns(shown, band) for band in shown.bands)
+    return any(_has_rows(band) or _has_columns(band) for band in shown.bands)
 
 
 def in_cells(shown: Visible, left: float, top: float) -> Iterator[Label]:
     """The token of each cell of the logits, above its number."""
-    head = shown.registry.description.head
     for band in shown.bands:
-        if band.tensor.name != head.output:
+        if not band.tensor.is_logits:
             continue
-        columns = band.placement.band_columns
-        cell = (band.right - band.left) / columns
-        lines = -(-band.placement.columns // columns)
+        columns, cell = band.columns, band.cell_width
         if cell < _CELL_LEAST:
             continue
-        for row in _shown(band.top, cell, lines, top, shown.height):
+        for row in _shown(band.top, cell, band.rows, top, shown.height):
             for column in _shown(band.left, cell, columns, left, shown.width):
                 token = row * columns + column
                 x, y = band.left + column * cell + 3, band.top + row * cell + 3
@@ -100,6 +98,9 @@ def in_cells(shown: Visible, left: float, top: float) -> Iterator[Label]:
 def row_text(shown: Visible, band: Band, row: int) -> str | None:
     """The label of a row of the tensor; None when it has none."""
     registry, tensor = shown.registry, band.tensor
+    if tensor.is_logits:
+        first = row * band.placement.band_columns
+        return f"{first}-{min(first + band.placement.band_columns, band.placement.columns) - 1}"
     if tensor.rows is None:
         row %= shown.layout.context
         return shown.words.context(row) if row < registry.rows else None
@@ -115,16 +116,12 @@ def column_text(shown: Visible, band: Band, column: int) -> str | None:
     return str(column)
 
 
-def _has_rows(shown: Visible, band: Band) -> bool:
-    return band.cell_height >= _ROW_LEAST and not band.tensor.vector and not _is_logits(shown, band)
+def _has_rows(band: Band) -> bool:
+    return band.cell_height >= _ROW_LEAST and (band.tensor.is_logits or not band.tensor.vector)
 
 
-def _has_columns(shown: Visible, band: Band) -> bool:
-    return band.cell_width >= _COLUMN_LEAST and not _is_logits(shown, band)
-
-
-def _is_logits(shown: Visible, band: Band) -> bool:
-    return band.tensor.name == shown.registry.description.head.output
+def _has_columns(band: Band) -> bool:
+    return band.cell_width >= _COLUMN_LEAST and not band.tensor.is_logits
 
 
 def _continues_above(band: Band) -> bool:

@@ -19,6 +19,7 @@ from .label_space import HEAD_MARK
 from .map_addresses import box_of, row_and_column, row_boxes
 from .map_camera import CameraPose, MapCamera, ViewHistory
 from .map_labels import MapLabels
+from .map_logits import LogitsCenter
 from .map_viewport import MapViewport, of_last_layer, show, viewport_of
 
 _CELL_SEEN = 56.0  # minimum width of a cell after going to it, in pixels
@@ -52,6 +53,7 @@ class MapState:
     typed: str = ""
     wanted: TensorIndex | None = None  # where to go when the map is ready
     sources: TensorIndex | None = None  # the weights behind the value that was left for them, which stay outlined
+    logits: LogitsCenter | None = None  # of the pass that Map shows; None until it is known
     refused: str = ""  # why the typed text led nowhere
     minimap: tuple[float, float, float, float] | None = None  # x, y, width and height in the picture while it is shown
     line: float = 1.0  # width of lines

@@ -11,6 +11,7 @@ from compute.views.strip_layout import WIDTH, Span
 
 from .color_mapping import RangeAxis
 from .inspection import Inspection
+from .map_logits import LogitsCenter
 from .navigation import on_map
 from .state import State
 
@@ -45,9 +46,19 @@ def ends(inspection: Inspection, name: str) -> tuple[float, float] | None:
     return (0.0, 1.0) if info is not None and len(info.shape) == 3 else None
 
 
-def axis_of(inspection: Inspection, name: str | None) -> RangeAxis | None:
-    """The axis of the color bar for a tensor, or for all tensors; None while its range is unknown."""
+def center_of(state: State) -> LogitsCenter | None:
+    """What the view in use subtracts from the logits: on Map, their mean."""
+    return state.map.logits if on_map(state) else None
+
+
+def axis_of(inspection: Inspection, name: str | None, center: LogitsCenter | None = None) -> RangeAxis | None:
+    """The axis of the color bar for a tensor, or for all tensors; None while its range is unknown.
+
+    center: relative to which the view shows the logits. Their axis is then that of distances from it.
+    """
     mapping, found = inspection.mapping, ends(inspection, name) if name else None
+    if mapping.own_ranges and center is not None and center.name == name:
+        return RangeAxis(-center.distance, center.distance, mapping.curve, False)
     if mapping.own_ranges:
         if found is None:
             return None
@@ -56,7 +67,10 @@ def axis_of(inspection: Inspection, name: str | None) -> RangeAxis | None:
             return RangeAxis(low, high, mapping.curve, True)
         high = max(abs(low), abs(high), 1e-12)
         return RangeAxis(-high, high, mapping.curve, False)
-    largest = max((known.absmax for known in inspection.statistics.values()), default=0.0)
+    magnitudes = {known: measured.absmax for known, measured in inspection.statistics.items()}
+    if center is not None:
+        magnitudes[center.name] = center.distance
+    largest = max(magnitudes.values(), default=0.0)
     high = max(largest, mapping.high or 0.0)
     return RangeAxis(-high, high, mapping.curve, False) if high else None
 

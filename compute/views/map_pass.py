@@ -11,6 +11,7 @@ import wgpu
 
 from compute.forward.engine import Engine
 from compute.forward.memory_budget import check_map_budget, free_bytes
+from compute.gpu.async_readback import AsyncReadback
 from compute.gpu.kernels import Resource
 from compute.gpu.loading import Loading, finished
 from compute.gpu.wgpu_native import ComputeEncoder, Dispatch, Timer
@@ -62,6 +63,8 @@ class MapPass:
         self._glyphs = self._glyph_texture(glyphs)
         self._mapping = ColorMapping()
         self._sizes = cell_sizes(self.layout)
+        self._center_changed = True
+        self._center_readback: AsyncReadback[tuple[float, float]] = AsyncReadback(device, "center of the logits")
         self.texture: wgpu.GPUTexture | None = None
         self._axes: wgpu.GPUTexture | None = None
         self._paint: Dispatch | None = None
@@ -137,6 +140,22 @@ class MapPass:
     def update(self) -> None:
         """Submit the work for the registry's latest pass. Never blocks."""
         _submit(self.engine.device, self.pyramid.update())
+        self._center_changed = True
+
+    @property
+    def center_pending(self) -> bool:
+        """True until `take_center` has returned the result for the latest update."""
+        return self._center_changed or self._center_readback.in_flight
+
+    def take_center(self) -> tuple[float, float] | None:
+        """The mean of the logits and the largest distance from it, once after each update; otherwise None.
+
+        Call it once per frame. Never blocks.
+        """
+        found = self._center_readback.take()
+        if self._center_changed and self._center_readback.request(self.pyramid.center, 8, _pair):
+            self._center_changed = False
+        return found
 
     def draw(
         self, view: MapView, width: int, height: int, *, top: int = 0, timer: Timer | None = None
@@ -230,6 +249,11 @@ class MapPass:
         target = {"view": self.texture.create_view(), "clear_value": color, "load_op": "clear", "store_op": "store"}
         encoder.begin_render_pass(color_attachments=[target]).end()
         self.engine.device.queue.submit([encoder.finish()])
+
+
+def _pair(data: bytes) -> tuple[float, float]:
+    first, second = struct.unpack("<2f", data)
+    return first, second
 
 
 def _submit(device: wgpu.GPUDevice, work: list[Dispatch], timer: Timer | None = None) -> None:

@@ -8,8 +8,9 @@ from functools import lru_cache
 from imgui_bundle import ImVec2, ImVec4, imgui
 
 from atlas_viewer.state.color_mapping import ColorMapping, RangeAxis, spread
+from atlas_viewer.state.map_logits import LogitsCenter
 from atlas_viewer.state.state import State
-from atlas_viewer.state.view_colors import axis_of, ends, shown_tensor
+from atlas_viewer.state.view_colors import axis_of, center_of, ends, shown_tensor
 from atlas_viewer.ui import theme, widget_tracking
 
 from . import plots
@@ -31,7 +32,10 @@ def draw(state: State) -> None:
     """
     mapping = state.inspection.mapping
     name = shown_tensor(state) if mapping.own_ranges else None
-    axis = axis_of(state.inspection, name)
+    center = center_of(state)
+    axis = axis_of(state.inspection, name, center)
+    if center is not None and center.name != name:
+        center = None  # the bar shows other tensors
     corner, width = imgui.get_cursor_screen_pos(), imgui.get_content_region_avail().x
     low = imgui.get_content_region_avail().y < theme.em(_LOW)
     line = 0.0 if low else imgui.get_text_line_height()
@@ -42,9 +46,9 @@ def draw(state: State) -> None:
     widget_tracking.invisible_button("colour bar", ImVec2(max(right - left, theme.em(0.7)), theme.em(_HEIGHT)))
     if axis is not None:
         _mouse(state, axis, left, right)
-        _explain(axis, name, left, right, fixed=mapping.high is not None)
+        _explain(axis, name, center, left, right, fixed=mapping.high is not None)
         _stripes(state, axis, left, right, corner.y)
-        _histogram(state, axis, name, left, right, corner.y)
+        _histogram(state, axis, name, center, left, right, corner.y)
         if mapping.high is not None:
             for value in (mapping.low, mapping.high):
                 _handle(left + (right - left) * axis.x_at(value), corner.y)
@@ -53,28 +57,38 @@ def draw(state: State) -> None:
         )
     with theme.numbers():
         text = "measuring ..." if axis is None else name or "all tensors"
+        text += ", relative to the mean" if center is not None else ""
         canvas, room = imgui.get_window_draw_list(), labels - theme.em(0.7)
         if labels:
             canvas.add_text(corner, packed(theme.now.text), drawable(elided_start(text, room)))
         if labels and not low:
             below = ImVec2(corner.x, corner.y + theme.em(_HEIGHT))
-            canvas.add_text(below, packed(theme.now.text_dim), elided_start(_adjustment(state), room))
+            canvas.add_text(below, packed(theme.now.text_dim), elided_start(_adjustment(state, center), room))
     imgui.set_cursor_screen_pos(corner)
     imgui.dummy(ImVec2(max(width, 1.0), height))
 
 
-def _adjustment(state: State) -> str:
-    """Exposure and offset in words."""
+def _adjustment(state: State, center: LogitsCenter | None) -> str:
+    """Exposure, offset and center in words."""
     mapping = state.inspection.mapping
     parts = [f"{mapping.exposure:+.2g} stops"] if mapping.exposure else []
     parts += [f"offset {mapping.offset:+.2g}"] if mapping.offset else []
-    return ", ".join(parts) or f"{mapping.curve} scale"
+    scale = ", ".join(parts) or f"{mapping.curve} scale"
+    return f"{scale}, mean {center.mean:.3g}" if center is not None else scale
 
 
-def _explain(axis: RangeAxis, name: str | None, left: float, right: float, *, fixed: bool) -> None:
+def _explain(
+    axis: RangeAxis, name: str | None, center: LogitsCenter | None, left: float, right: float, *, fixed: bool
+) -> None:
     value = axis.value_at((imgui.get_io().mouse_pos.x - left) / max(right - left, 1.0))
     what = f"Histogram of {name}" if name else "Histogram of all tensors"
-    tooltip(f"{what}\nvalue {value:.3g}\n{_HANDLES if fixed else _KEYS}")
+    at = f"value {value:.3g}"
+    if center is not None:
+        what += " relative to their mean: a constant added to all logits does not change the probabilities"
+        at = (
+            f"value {center.mean + value:.3g}: the mean {center.mean:.3g} {'+' if value >= 0 else '-'} {abs(value):.3g}"
+        )
+    tooltip(f"{what}\n{at}\n{_HANDLES if fixed else _KEYS}")
 
 
 def _mouse(state: State, axis: RangeAxis, left: float, right: float) -> None:
@@ -115,17 +129,33 @@ def _stripe_colors(mapping: ColorMapping, axis: RangeAxis) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _histogram(state: State, axis: RangeAxis, name: str | None, left: float, right: float, top: float) -> None:
+def _histogram(
+    state: State, axis: RangeAxis, name: str | None, center: LogitsCenter | None, left: float, right: float, top: float
+) -> None:
     """Draw the histogram of the tensor, or of all tensors, over the bar."""
-    inspection = state.inspection
+    inspection, exact = state.inspection, state.current_distribution
+    if center is not None and exact is not None:  # its bins are finer than those of the statistics
+        plots.histogram(
+            center.histogram(exact, axis, _STRIPES),
+            ImVec2(left, top),
+            right - left,
+            theme.em(_HEIGHT),
+            ImVec4(1, 1, 1, 1),
+            0.55,
+        )
+        return
+    mean = center.mean if center is not None else 0.0
     if name is None:
-        columns = [known.histogram for known in inspection.statistics.values() if known.count and known.histogram]
+        left_out = own.name if (own := center_of(state)) is not None else None
+        measured = [known for tensor, known in inspection.statistics.items() if tensor != left_out]
+        columns = [known.histogram for known in measured if known.count and known.histogram]
         counts, limits = tuple(sum(column) for column in zip(*columns, strict=True)), (axis.low, axis.high)
     elif name in inspection.statistics:
         counts, limits = inspection.statistics[name].histogram, ends(inspection, name) or (axis.low, axis.high)
     else:
         return
-    bars = spread(tuple(counts), tuple(state.edges), axis, limits, _STRIPES)
+    edges, limits = tuple(edge - mean for edge in state.edges), (limits[0] - mean, limits[1] - mean)
+    bars = spread(tuple(counts), edges, axis, limits, _STRIPES)
     plots.histogram(bars, ImVec2(left, top), right - left, theme.em(_HEIGHT), ImVec4(1, 1, 1, 1), 0.55)
 
 

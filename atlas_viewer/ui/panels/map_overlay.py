@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from imgui_bundle import ImVec2, ImVec4, imgui
 
+from atlas_viewer.state.label_space import Label
 from atlas_viewer.state.map_state import MapState
 from atlas_viewer.state.roles import role_color
 from atlas_viewer.ui import theme
@@ -29,7 +30,10 @@ def labels(maps: MapState, frame: Frame, theme_name: str) -> None:
     for ruler in found.rulers:
         low = ImVec2(frame.left + ruler.x * zoom, frame.top + ruler.y * zoom)
         canvas.add_rect_filled(low, ImVec2(low.x + ruler.width * zoom, low.y + ruler.height * zoom), packed(ground))
+    hidden = _minimap(maps, frame, zoom)
     for label in found.labels:
+        if hidden is not None and _overlaps(label, hidden):
+            continue
         corner = ImVec2(frame.left + label.x * zoom, frame.top + label.y * zoom)
         high = ImVec2(corner.x + label.width * zoom, corner.y + label.size * zoom)
         canvas.add_rect_filled(corner, high, packed(ground, _PLATE))
@@ -37,6 +41,23 @@ def labels(maps: MapState, frame: Frame, theme_name: str) -> None:
         if label.of and label.of == hovered:
             color = lit
         canvas.add_text(font, label.size * zoom, corner, color, label.text)
+        if label.to is not None:
+            end = ImVec2(frame.left + label.to[0] * zoom, frame.top + label.to[1] * zoom)
+            start = ImVec2(corner.x - 2 if end.x < corner.x else high.x + 2, (corner.y + high.y) / 2)
+            canvas.add_line(start, end, color)
+
+
+def _minimap(maps: MapState, frame: Frame, zoom: float) -> tuple[float, float, float, float] | None:
+    """Left, top, right and bottom of the minimap in the units of labels; None while there is none."""
+    if maps.minimap is None:
+        return None
+    x, y, width, height = (size / (frame.ratio * zoom) for size in maps.minimap)
+    return x, y, x + width, y + height
+
+
+def _overlaps(label: Label, box: tuple[float, float, float, float]) -> bool:
+    left, top, right, bottom = box
+    return label.x < right and label.x + label.width > left and label.y < bottom and label.y + label.size > top
 
 
 def named_at(maps: MapState, frame: Frame, point: ImVec2) -> str:

@@ -11,6 +11,7 @@ from atlas_viewer.state import navigation
 from atlas_viewer.state.map_bands import Words
 from atlas_viewer.state.map_hit_test import element_at
 from atlas_viewer.state.map_labels import labels_for
+from atlas_viewer.state.map_logits import likeliest
 from atlas_viewer.state.map_state import KeptLabels, MapState
 from atlas_viewer.state.protocols import TokenCodec
 from atlas_viewer.state.quoting import quoted
@@ -196,11 +197,11 @@ def _labels(state: State, frame: Frame, tokenizer: TokenCodec | None) -> None:
     key = (maps.view, maps.size, scale, maps.layout)
     rows = (
         maps.registry.rows, inspection.rows, inspection.first_position, run.number if run else 0,
-        len(run.steps) if run else 0,
+        len(run.steps) if run else 0, likeliest(state.step),
     )  # fmt: skip
     known = maps.labels
     if known.key != key or (known.made.by_row and known.rows != rows):
-        words = Words(lambda row: _context(state, row), lambda token: _token(tokenizer, token))
+        words = Words(lambda row: _context(state, row), lambda token: _token(tokenizer, token), likeliest(state.step))
         found = labels_for(
             maps.registry, maps.layout, frame.scaled(maps.view, scale), int(frame.pixels[0] / scale),
             int(frame.pixels[1] / scale), words,

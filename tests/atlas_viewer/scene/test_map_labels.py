@@ -23,7 +23,8 @@ from helpers.map_registry import STORIES, registry, registry_of
 from helpers.parallel_model import parallel
 
 WIDE, HIGH = 1280, 720
-WORDS = Words(lambda row: f"row {row}", lambda token: f"token {token}")
+LIKELIEST = (257, 262, 13, 50256, 20000, 20001, 20002, 30000, 45000, 900)
+WORDS = Words(lambda row: f"row {row}", lambda token: f"token {token}", LIKELIEST)
 REGISTRY = registry(STORIES, 64)
 REGISTRY.rows = 40
 LAYOUT = map_layout(REGISTRY, 64)
@@ -133,6 +134,28 @@ def test_vocabulary_along_wte_and_in_logits() -> None:
     assert "token 50257" not in last  # a padding row
 
 
+def test_the_lines_of_the_logits_are_named() -> None:
+    labels = at("logits", 0, 1000, 14)
+    assert {"512-767", "768-1023"} <= {label.text for label in labels}
+    assert "50176-50256" in {label.text for label in at("logits", 0, 50200, 14)}, "the last line"
+    assert any(label.text == "logits [50257], 256 tokens per line" for label in at("logits", 0, 0, 2))
+
+
+def test_the_likeliest_tokens_are_named_beside_the_logits() -> None:
+    placement = LAYOUT.placements["logits"]
+    view = MapView(placement.x - 120, placement.y - 50, placement.width / 600)
+    found = [label for label in labels_for(REGISTRY, LAYOUT, view, WIDE, HIGH, WORDS).labels if label.to]
+    assert [label.text for label in found] == [f"{rank}. token {token}" for rank, token in enumerate(LIKELIEST, 1)]
+    for label, token in zip(found, LIKELIEST, strict=True):
+        x, y = view.pixel_at(*placement.cell_of(0, token))
+        assert label.to is not None
+        assert abs(label.to[0] - x) < 12, "the line ends beside the cell"
+        assert abs(label.to[1] - y) < 5
+        assert abs(label.y - y) < 90
+    assert not [label for label in at("logits", 0, 257, 60) if label.to], "in large cells, every token is named"
+    assert not [label for label in at("logits", 0, 257, 0.3) if label.to], "from afar, they would hide the logits"
+
+
 def test_another_model_has_its_vocabulary_along_both_tables_and_its_heads_under_attention() -> None:
     known = registry_of(parallel(TINY), 5)
     known.rows = 5
@@ -187,7 +210,7 @@ def checked(made: MapLabels, data: np.ndarray, wide: int, high: int) -> None:
         assert 0 <= rect[1] < rect[3] <= high, label
         if label.ruler:
             assert rect[3] <= top or rect[2] <= left, label
-        elif label.role is not Role.LOGITS or label.of:
+        elif label.role is not Role.LOGITS or label.of or label.to:
             shown = data[(data[:, 2] > left) & (data[:, 3] > top)]
             over = (shown[:, 0] < rect[2]) & (shown[:, 2] > rect[0]) & (shown[:, 1] < rect[3]) & (shown[:, 3] > rect[1])
             assert not over.any(), f"{label} covers data"
@@ -206,8 +229,8 @@ def test_labels_cover_neither_data_nor_each_other(config: ModelConfig, size: tup
     names = list(layout.placements)
     for zoom in ZOOMS:
         written = 0
-        for _ in range(4):
-            placement = layout.placements[names[rng.integers(len(names))]]
+        for name in (*(names[rng.integers(len(names))] for _ in range(4)), known.description.head.output):
+            placement = layout.placements[name]
             camera = MapCamera(layout.width, layout.height)
             middle = placement.x + rng.random() * placement.width, placement.y + rng.random() * placement.height
             camera.look_at(zoom, *middle, *size)

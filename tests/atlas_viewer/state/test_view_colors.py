@@ -5,11 +5,14 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from atlas_viewer.state.navigation import ATLAS
+from atlas_viewer.state.distribution import Distribution
+from atlas_viewer.state.map_logits import LogitsCenter
+from atlas_viewer.state.navigation import ATLAS, MAP
 from atlas_viewer.state.state import State
-from atlas_viewer.state.view_colors import axis_of, ends, shown_tensor, view_colors
+from atlas_viewer.state.view_colors import axis_of, center_of, ends, shown_tensor, view_colors
 from compute.models.tensor_index import TensorIndex
 from compute.sampling.options import GenerateOptions
 from compute.views.palettes import ColorMapping, ViewColors
@@ -71,6 +74,29 @@ def test_one_range_for_all_tensors_is_as_wide_as_the_widest(state: State) -> Non
     axis = axis_of(state.inspection, None)
     assert axis is not None
     assert (axis.low, axis.high, axis.one_sign) == (-widest, widest, False)
+
+
+def test_on_map_the_logits_are_shown_relative_to_their_mean(state: State) -> None:
+    name = measured(state, -100.0, -60.0)
+    state.map.logits = LogitsCenter(name, -85.0, 25.0)
+    state.ui.view = ATLAS
+    assert center_of(state) is None, "Strip shows the values themselves"
+    state.ui.view = MAP
+    center = center_of(state)
+    assert center is not None
+    other = list(state.inspection.statistics)[1]
+    assert axis_of(state.inspection, other, center) == axis_of(state.inspection, other)
+    axis = axis_of(state.inspection, name, center)
+    assert axis is not None
+    assert (axis.low, axis.high, axis.one_sign) == (-25.0, 25.0, False)
+    logits = np.array([-60, np.nan, -84, -86, -100, np.inf], np.float32)
+    bars = center.histogram(Distribution(0, logits, GenerateOptions()), axis, 4)
+    assert list(bars) == [1, 1, 1, 1]
+    state.inspection.mapping = ColorMapping(span_scale="all")
+    axis = axis_of(state.inspection, None, center)
+    widest = max(known.absmax for key, known in state.inspection.statistics.items() if key != name)
+    assert axis is not None
+    assert axis.high == max(widest, 25.0)
 
 
 def test_the_color_bar_describes_the_focus_or_the_middle_of_the_view(state: State) -> None:
