@@ -9,7 +9,7 @@ import numpy as np
 
 from atlas_viewer.state.map_addresses import box_of, range_boxes
 from atlas_viewer.state.map_flow import Flow, flow_of, visible_share
-from atlas_viewer.state.map_logits import SEEN, likeliest
+from atlas_viewer.state.map_logits import LIKELIEST, SEEN, likeliest
 from atlas_viewer.state.map_state import GLOW, MapState
 from atlas_viewer.state.roles import Role, role_color, role_of, stream_color
 from atlas_viewer.state.state import State
@@ -20,7 +20,6 @@ from compute.views.palettes import CANVASES, Rgb
 from .shape_list import ShapeList
 
 _SOURCES: Rgb = (0.35, 0.9, 0.45)  # the outline of the weights behind a value
-_LIKELIEST: Rgb = (0.45, 1.0, 0.35)  # the outline of the logits of the likeliest tokens, on black
 _MARK = 5.0  # minimum size of a marked cell, relative to the width of a line
 _FRAMED = 3.0  # pixels: a tensor that is smaller, both across and down, has no frame
 _ZOOMS, _SHARES = 4, 16  # steps per octave in which frames appear, and in which the flow fades
@@ -149,7 +148,7 @@ class MapShapes:
         cells = np.array([(*corner, placement.cell_width, placement.cell_height) for corner in corners], np.float64)
         line = maps.line
         least = _MARK * line if placement.cell_width / maps.view.scale < _MARK * line else 0.0
-        for width, color in ((2.5 * line, (0.0, 0.0, 0.0)), (1.5 * line, _LIKELIEST)):
+        for width, color in ((2.5 * line, (0.0, 0.0, 0.0)), (1.5 * line, LIKELIEST)):
             shapes.outlines(cells.reshape(-1, 4), width, color, 1.0, least)
 
     def _add_marks(self, shapes: ShapeList) -> None:

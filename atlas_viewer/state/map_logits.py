@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from compute.generate.steps import StepRecord
+from compute.views.palettes import Rgb
 
 from .color_mapping import RangeAxis
 from .distribution import Distribution
 from .label_space import SMALL, Label, LabelSpace, elided
 from .map_bands import Band, Visible
 
+LIKELIEST: Rgb = (0.45, 1.0, 0.35)  # color of their outlines, and of the lines to their labels
 MARKED = 10  # likeliest tokens that are marked
 SEEN = 120.0  # minimum width of the logits, in pixels, at which they are
 _SHIFTS = (0, 0.5, -0.5, 1, -1, 1.5, -1.5, 2, -2, 3, 4, 5)  # lines by which a label may be below its cell

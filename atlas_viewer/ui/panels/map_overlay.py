@@ -5,6 +5,7 @@ from __future__ import annotations
 from imgui_bundle import ImVec2, ImVec4, imgui
 
 from atlas_viewer.state.label_space import Label
+from atlas_viewer.state.map_logits import LIKELIEST
 from atlas_viewer.state.map_state import MapState
 from atlas_viewer.state.roles import role_color
 from atlas_viewer.ui import theme
@@ -13,6 +14,7 @@ from compute.views.palettes import CANVASES
 from .map_frame import Frame
 from .widgets import packed
 
+_LINE = 0.8  # opacity of a line from a label to what it names
 _PLATE = 0.9  # opacity of the plate under a label, which covers the flow between tensors
 
 
@@ -44,7 +46,7 @@ def labels(maps: MapState, frame: Frame, theme_name: str) -> None:
         if label.to is not None:
             end = ImVec2(frame.left + label.to[0] * zoom, frame.top + label.to[1] * zoom)
             start = ImVec2(corner.x - 2 if end.x < corner.x else high.x + 2, (corner.y + high.y) / 2)
-            canvas.add_line(start, end, color)
+            canvas.add_line(start, end, packed(ImVec4(*LIKELIEST, _LINE)))
 
 
 def _minimap(maps: MapState, frame: Frame, zoom: float) -> tuple[float, float, float, float] | None:

@@ -144,6 +144,8 @@ def test_the_map_is_loaded_when_visible_and_drawn_when_it_changes(window: Window
     assert counts["open"] == 1
     assert counts["update"] > drawn["update"]
     assert counts["paint"] == drawn["paint"], "the strip is hidden"
+    mean = state.current_distribution.logits.mean()  # type: ignore[union-attr]
+    assert state.map.logits.mean == pytest.approx(mean, 1e-5)  # type: ignore[union-attr]
     assert state.inspection.rows == len(state.run.prompt_tokens) + 5
     state.ui.front = "Atlas"
     window.settle()

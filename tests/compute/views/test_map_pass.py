@@ -25,6 +25,7 @@ from compute.weights.checkpoint import ArrayModel
 from helpers.gpu import Gpu, fixed_logits, replay_of, rounded_model
 from helpers.make_models import tiny_model
 from helpers.map_pictures import CONFIG, assert_same
+from helpers.patience import wait_until
 
 pytestmark = pytest.mark.gpu
 
@@ -124,6 +125,25 @@ def test_logits_are_shown_relative_to_their_mean(vocabulary: int, bad: bool) -> 
         image = passes.read()
         positive = image[..., 0] > image[..., 2]
         assert 0.3 < positive.mean() < 0.7, "all logits are negative, but not relative to their mean"
+
+
+def test_the_mean_of_the_logits_arrives_once_after_each_update() -> None:
+    logits = np.linspace(-60, -20, CONFIG.vocabulary, dtype=np.float32)
+    engine = Engine.load(fixed_logits(CONFIG, logits), LoadOptions(context=12, program="rows"))
+    passes = MapPass.load(engine, DIGITS, map_layout(engine.registry, 12))
+    for tokens in ([1, 2], [1, 2, 3]):
+        WholePass(engine).run(tokens)
+        passes.update()
+        found: list[tuple[float, float]] = []
+
+        def arrived(found: list[tuple[float, float]] = found) -> bool:
+            taken = passes.take_center()
+            found += [taken] if taken is not None else []
+            return not passes.center_pending
+
+        wait_until(arrived, "the mean arrives")
+        assert found[-1] == pytest.approx((-40, 20), rel=1e-5)
+        assert passes.take_center() is None
 
 
 @pytest.mark.parametrize("budget", [1, 1 << 30])
