@@ -11,12 +11,13 @@ from .label_space import HEAD_MARK, REGION, SMALL, STAGE, TENSOR, Label, LabelSp
 from .map_bands import Band, Visible
 
 _LEAST = 11  # smallest letters
+_AROUND = 4.5  # pixels around the name of a tensor; data above it may be rounded up to the next pixel
 _SIZES = (REGION, STAGE, TENSOR, _LEAST)  # for titles, the largest that fits
 
 
 def shows_names(shown: Visible) -> bool:
     """True when the space above tensors is high enough for their names."""
-    return shown.pixels(shown.layout.name) >= _LEAST + 3
+    return shown.pixels(shown.layout.name) >= _LEAST + _AROUND
 
 
 def captions(shown: Visible, space: LabelSpace, left: float, top: float) -> None:
@@ -83,7 +84,7 @@ def _stage(shown: Visible, space: LabelSpace, stage: Region) -> None:
 
 def _tensor(shown: Visible, space: LabelSpace, band: Band, left: float, top: float) -> None:
     """The name above a tensor; above its other bands, which part they are, or which head."""
-    size = min(TENSOR, int(shown.pixels(shown.layout.name)) - 3)
+    size = min(TENSOR, int(shown.pixels(shown.layout.name) - _AROUND))
     y = band.top - size - 3
     ruled = y < top
     if y < 0 and not top:

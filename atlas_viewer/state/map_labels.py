@@ -46,6 +46,7 @@ def labels_for(
     left = max((ruler.width for ruler in edges if ruler.height == height), default=0.0)
     top = max((ruler.height for ruler in edges if ruler.width == width), default=0.0)
     data = np.array([(band.left, band.top, band.right, band.bottom) for band in shown.bands], np.float64).reshape(-1, 4)
+    data[:, :2], data[:, 2:] = np.floor(data[:, :2]), np.ceil(data[:, 2:])  # what it paints are whole pixels
     space = LabelSpace(data, (left, top, width, height))
     captions(shown, space, left, top)
     rows_along(shown, space, left, top)

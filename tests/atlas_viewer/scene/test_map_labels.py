@@ -244,7 +244,7 @@ def test_labels_cover_neither_data_nor_each_other(config: ModelConfig, size: tup
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("theme_name", CANVASES)
 def test_the_colors_of_roles_can_be_read(role: Role, theme_name: str) -> None:
-    assert contrast(role_color(role, theme_name), CANVASES[theme_name].ground) >= 4.5
+    assert contrast(role_color(role, theme_name), CANVASES[theme_name].ground) >= 6.5
 
 
 @pytest.mark.parametrize("theme_name", CANVASES)
