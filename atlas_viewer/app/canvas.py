@@ -127,8 +127,8 @@ def draw_frame(
 def _complete_updates(data: imgui.ImDrawData) -> None:
     """Upload new glyph textures as a whole.
 
-    When imgui needs a larger glyph texture, it creates one that contains all earlier glyphs. wgpu's backend uploads only
-    an area of the latest update's size, from the corner, so the update must cover the whole texture.
+    When imgui needs a larger glyph texture, it creates one that contains all earlier glyphs. wgpu's backend uploads
+    only an area of the latest update's size, from the corner, so the update must cover the whole texture.
     """
     for texture in data.textures or ():
         if texture.status == imgui.ImTextureStatus.want_create:

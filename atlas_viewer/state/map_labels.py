@@ -27,7 +27,10 @@ _NOTHING = "Nothing is here. F shows the whole map."
 
 @dataclass(frozen=True)
 class MapLabels:
-    """What is written over a picture of Map. by_row: whether it names tokens, rows or shapes, which every pass changes."""
+    """What is written over a picture of Map.
+
+    by_row: whether tokens, rows or shapes are named, which every pass changes.
+    """
 
     labels: Sequence[Label] = ()
     rulers: Sequence[Ruler] = ()

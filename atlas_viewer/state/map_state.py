@@ -32,7 +32,7 @@ class KeptLabels:
 
     key: Any = None
     rows: Any = None
-    made: MapLabels = MapLabels()
+    made: MapLabels = field(default_factory=MapLabels)
 
 
 @dataclass

@@ -77,7 +77,8 @@ class Tensor:
 class Registry:
     """Tensors in the order in which the model uses them, and what activations contain: the latest pass.
 
-    passes: how many there were; rows, first_position: number of context tokens of the latest, and position of the first.
+    passes: how many there were; rows, first_position: number of context tokens of the latest one, and the position of
+    the first of them.
     """
 
     def __init__(self, description: Description) -> None:

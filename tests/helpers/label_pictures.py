@@ -152,7 +152,7 @@ class LabeledWindow:
         labeled = self.draw()
         with _without(map_overlay, "labels"):
             plain = self.draw()
-        made = self.state.map.labels[1]
+        made = self.state.map.labels.made
         marks = [
             Mark(
                 label.text,

@@ -11,6 +11,7 @@ import pytest
 from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.state.label_space import Label
 from atlas_viewer.state.map_labels import MapLabels, labels_for
+from atlas_viewer.state.map_state import KeptLabels
 from atlas_viewer.ui.panels import map_overlay, map_panel
 from compute.forward.load_options import LoadOptions
 from compute.sampling.options import GenerateOptions
@@ -104,9 +105,9 @@ def broken(change: Callable[[list[Label]], list[Label]], monkeypatch: pytest.Mon
         return dataclasses.replace(made, labels=change(list(made.labels)))
 
     monkeypatch.setattr(map_panel, "labels_for", changed)
-    window.state.map.labels = (None, MapLabels())
+    window.state.map.labels = KeptLabels()
     found = problems(window.map_shot("dark"))
-    window.state.map.labels = (None, MapLabels())
+    window.state.map.labels = KeptLabels()
     return "\n".join(found)
 
 
