@@ -21,6 +21,7 @@ from .prompt_history import History
 from .recording_state import RecordingState
 from .requests import Generate, Request
 from .runs import Run, Runs
+from .selection import NOTHING, Selection
 from .strip_view import StripView
 from .tensor_save import TensorSave
 from .ui_state import UiState
@@ -91,6 +92,8 @@ class State:
     spans_left_out: Sequence[str] = ()
     map: MapState = field(default_factory=MapState)
     inspection: Inspection = field(default_factory=Inspection)
+    selected: Selection = NOTHING  # stays until Escape or another selection
+    hovered: Selection = NOTHING  # of the mouse in this frame; cleared before the panels are drawn
     recording: RecordingState = field(default_factory=RecordingState)
     save: TensorSave = field(default_factory=TensorSave)
     edges: Sequence[float] = ()  # bin edges of the histograms; empty until known
@@ -121,6 +124,11 @@ class State:
         if self.chosen is None or self.chosen >= len(self.run.steps):
             return self.run.steps[-1]
         return self.run.steps[self.chosen]
+
+    @property
+    def highlight(self) -> Selection:
+        """The selection that every view highlights: the one under the mouse, or else the one that stays."""
+        return self.hovered or self.selected
 
     @property
     def current_distribution(self) -> Distribution | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 
+from .axes import Axes, axes_of
 from .config import ModelConfig
 from .operations import Add, Alias, Attention, Gather, Head, LayerNorm, Operation, Weight
 
@@ -89,6 +90,11 @@ class Description:
                 for name in (operation.output, *pattern, *(weight.name for weight in operation.weights)):
                     sections.setdefault(name, section)
         return sections
+
+    @cached_property
+    def axes(self) -> MappingProxyType[str, Axes]:
+        """What the dimensions of each tensor count, by the tensor's name."""
+        return MappingProxyType(axes_of(self))
 
     @cached_property
     def attention(self) -> tuple[Attention, ...]:
