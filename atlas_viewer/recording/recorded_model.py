@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from atlas_viewer.state.inspection import TensorInfo, section_title
+from atlas_viewer.state.inspection import TensorInfo, layer_of, section_title
 from atlas_viewer.state.state import ModelSummary
 from compute.errors import RecordingError, TokenizerError
 from compute.generate.steps import StepRecord
@@ -200,6 +200,7 @@ class RecordedTensorReader:
                 tensor.rows is None,
                 section=section_title(self._description, tensor.name),
                 by_vocabulary=tensor.name in self._description.by_vocabulary,
+                layer=layer_of(self._description, tensor.name),
             )
             for tensor in self._recording.tensors
         }

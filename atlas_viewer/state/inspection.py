@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from compute.models.axes import Axes
 from compute.models.tensor_index import TensorIndex, flat_index, is_inside, multi_index
 from compute.views.strip_layout import Span, StripLayout
 
@@ -46,6 +47,8 @@ class TensorInfo:
     span: Span | None = None
     section: str = field(kw_only=True)
     by_vocabulary: bool = field(default=False, kw_only=True)  # a row, or a value, per token of the vocabulary
+    axes: Axes = field(default=(), kw_only=True)  # what each dimension counts; empty when that is unknown
+    layer: int | None = field(default=None, kw_only=True)  # the number of its block
 
     @classmethod
     def of(cls, registry: Registry, tensor: Tensor, span: Span | None = None) -> TensorInfo:
@@ -60,6 +63,8 @@ class TensorInfo:
             span,
             section=section_title(description, tensor.name),
             by_vocabulary=tensor.name in description.by_vocabulary,
+            axes=description.axes.get(tensor.name, ()),
+            layer=layer_of(description, tensor.name),
         )
 
     @property
@@ -247,6 +252,12 @@ def section_title(description: Description, name: str) -> str:
     """The title of the part of the model that a tensor belongs to; "other" for one that the model does not have."""
     section = description.section_of(name)
     return "other" if section is None else section.title
+
+
+def layer_of(description: Description, name: str) -> int | None:
+    """The number of the block that a tensor belongs to; None for one outside the blocks."""
+    section = description.section_of(name)
+    return None if section is None else section.block
 
 
 def shown_value(value: float | None) -> str:

@@ -10,6 +10,8 @@ from compute.models.description import Description
 from compute.models.registry import Registry
 from compute.models.tensor_index import TensorIndex
 
+from .inspection import layer_of
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -42,8 +44,7 @@ class Selection:
         description, offset = (
             (model.description, first_position - model.first_position) if isinstance(model, Registry) else (model, 0)
         )
-        section = description.section_of(element.name)
-        layer = None if section is None else section.block
+        layer = layer_of(description, element.name)
         return cls.at(element, description.axes.get(element.name, ()), layer, first_position, offset)
 
     @classmethod
@@ -54,7 +55,7 @@ class Selection:
         """
         found: dict[str, int] = {}
         shifts = {"position": first_position, "key": first_position, "absolute": offset}
-        if element.index:
+        if element.index and axes:
             for axis, index in zip(axes, element.index, strict=True):
                 field = "position" if axis.kind == "absolute" else axis.kind
                 found[field] = axis.coordinate(index) + shifts.get(axis.kind, 0)

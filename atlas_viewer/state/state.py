@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from compute.models.tensor_index import TensorIndex
 from compute.sampling.options import GenerateOptions
 
 from .camera import StripCamera
@@ -93,7 +94,9 @@ class State:
     map: MapState = field(default_factory=MapState)
     inspection: Inspection = field(default_factory=Inspection)
     selected: Selection = NOTHING  # stays until Escape or another selection
-    hovered: Selection = NOTHING  # of the mouse in this frame; cleared before the panels are drawn
+    hovered: Selection = NOTHING  # what the mouse is over in this frame; cleared before the panels are drawn
+    pointed: Selection = NOTHING  # what it was over in the frame before, for panels drawn before the one that it is on
+    inspected: TensorIndex | None = None  # the value that arrow keys, pins or names selected last
     recording: RecordingState = field(default_factory=RecordingState)
     save: TensorSave = field(default_factory=TensorSave)
     edges: Sequence[float] = ()  # bin edges of the histograms; empty until known
@@ -127,8 +130,8 @@ class State:
 
     @property
     def highlight(self) -> Selection:
-        """The selection that every view highlights: the one under the mouse, or else the one that stays."""
-        return self.hovered or self.selected
+        """The selection that every view highlights: what the mouse is over, or else the one that stays."""
+        return self.hovered or self.pointed or self.selected
 
     @property
     def current_distribution(self) -> Distribution | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from atlas_viewer.state import selecting
 from atlas_viewer.state.navigation import fit, go_to_makers, makers, on_map, open_map, zoom
 from atlas_viewer.state.requests import Screenshot, ShowRun
 from atlas_viewer.state.state import State
@@ -26,6 +27,7 @@ from .recording_actions import (
     seek,
 )
 from .run_actions import can_continue, can_play, choose, has_steps, one_token, play, relative, stop, undo
+from .selection_actions import has_heads, has_layers, has_text, head, layer, token
 from .timeline_actions import can_advance, first_step, go_to_timeline, last_step, toggle_timeline
 
 _UNITS_PER_PRESS = 100.0  # wheel units for one press of + or -
@@ -88,6 +90,7 @@ def _escape(state: State) -> None:
         return
     inspection.selected, inspection.cursor, inspection.keyed = None, None, False
     state.map.sources = None
+    selecting.clear(state)
 
 
 def _zoom(units: float) -> Callable[[State], None]:
@@ -229,6 +232,12 @@ ACTIONS: tuple[Action, ...] = (
     Action("atlas.in", "Zoom in", "Atlas", _zoom(_UNITS_PER_PRESS), "+"),
     Action("atlas.out", "Zoom out", "Atlas", _zoom(-_UNITS_PER_PRESS), "-"),
     Action("atlas.deselect", "Clear the selection", "Atlas", _escape, "Escape"),
+    Action("select.left", "Select the token to the left", "Atlas", token(-1), "Ctrl+Left", has_text),
+    Action("select.right", "Select the token to the right", "Atlas", token(1), "Ctrl+Right", has_text),
+    Action("select.up", "Select the previous layer", "Atlas", layer(-1), "Ctrl+Up", has_layers),
+    Action("select.down", "Select the next layer", "Atlas", layer(1), "Ctrl+Down", has_layers),
+    Action("select.head", "Select the next head", "Atlas", head(1), "H", has_heads),
+    Action("select.before", "Select the previous head", "Atlas", head(-1), "Shift+H", has_heads),
     Action("atlas.sampling", "Switch between pool and point sampling", "Atlas", toggle_sampling, "P"),
     Action("atlas.palette", "Next palette", "Atlas", next_palette, "C"),
     Action("atlas.curve", "Next color scale: root, linear, logarithmic", "Atlas", next_curve, "L"),

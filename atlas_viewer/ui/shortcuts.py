@@ -20,8 +20,8 @@ _KEYS = {
 # Number pad keys with the same meaning.
 _PAD = {"+": imgui.Key.keypad_add, "-": imgui.Key.keypad_subtract, "Enter": imgui.Key.keypad_enter}
 _MODIFIERS = ("Ctrl", "Shift", "Alt")
-# These repeat while held down.
-_REPEATED = {"+", "-", "[", "]", ".", "Backspace", "X", "O"}
+# These keys and chords repeat while held down.
+_REPEATED = {"+", "-", "[", "]", ".", "Backspace", "X", "O", "H", "Ctrl+Left", "Ctrl+Right", "Ctrl+Up", "Ctrl+Down"}
 
 
 @functools.cache
@@ -53,7 +53,7 @@ def pressed(chord: str) -> bool:
     shift = "Shift" in modifiers if name != "+" else bool(io.key_shift)
     if (io.key_ctrl, io.key_shift, io.key_alt) != ("Ctrl" in modifiers, shift, "Alt" in modifiers):
         return False
-    repeat = name in _REPEATED
+    repeat = name in _REPEATED or chord in _REPEATED
     if imgui.is_key_pressed(imgui_key(name), repeat):
         return True
     return name in _PAD and imgui.is_key_pressed(_PAD[name], repeat)

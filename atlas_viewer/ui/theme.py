@@ -15,7 +15,7 @@ from . import fonts
 
 @dataclass(frozen=True)
 class Colors:
-    """One theme. It has one accent color; amber and cyan are for the pictures, red is for errors."""
+    """One theme. It has one accent color; amber and cyan are for pictures, `mark` for the selection, red for errors."""
 
     accent: ImVec4
     accent_dim: ImVec4
@@ -24,6 +24,7 @@ class Colors:
     primary_hover: ImVec4
     primary_active: ImVec4
     on_primary: ImVec4
+    mark: ImVec4  # outlines of what the selection highlights
     error: ImVec4
     error_back: ImVec4
     text: ImVec4
@@ -49,6 +50,7 @@ THEMES = {
         primary_hover=ImVec4(0.19, 0.44, 0.82, 1.0),
         primary_active=ImVec4(0.13, 0.33, 0.66, 1.0),
         on_primary=ImVec4(0.97, 0.98, 1.00, 1.0),
+        mark=ImVec4(0.72, 1.00, 0.25, 1.0),
         error=ImVec4(1.00, 0.45, 0.42, 1.0),
         error_back=ImVec4(0.24, 0.09, 0.10, 1.0),
         text=ImVec4(0.90, 0.92, 0.95, 1.0),
@@ -72,6 +74,7 @@ THEMES = {
         primary_hover=ImVec4(0.16, 0.43, 0.87, 1.0),
         primary_active=ImVec4(0.09, 0.32, 0.70, 1.0),
         on_primary=ImVec4(1.0, 1.0, 1.0, 1.0),
+        mark=ImVec4(0.13, 0.48, 0.02, 1.0),
         error=ImVec4(0.76, 0.11, 0.10, 1.0),
         error_back=ImVec4(1.00, 0.89, 0.88, 1.0),
         text=ImVec4(0.09, 0.11, 0.14, 1.0),
@@ -90,6 +93,7 @@ THEMES = {
 }
 # For Strip and Map, whose colors are the same in both themes.
 ON_PICTURE, PIN_ON_PICTURE = THEMES["dark"].text, THEMES["dark"].accent
+OUTLINE = 0.12  # width of an outline around what is selected, in ems
 now = THEMES["dark"]  # the current colors; `apply` changes them
 
 

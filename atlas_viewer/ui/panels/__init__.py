@@ -6,6 +6,7 @@ from types import ModuleType
 
 from imgui_bundle import ImVec4, imgui
 
+from atlas_viewer.state import selecting
 from atlas_viewer.state.arrangement import CENTER, COLUMN, COLUMNS, FULL
 from atlas_viewer.state.state import State
 from atlas_viewer.state.ui_state import UiState
@@ -76,6 +77,7 @@ def draw_all(state: State, services: Services) -> None:
     """Draw the menu, the panels, messages and the open dialog; panels start in the saved layout or the default one."""
     widget_tracking.begin_frame()
     file_dialogs.poll()
+    selecting.begin_frame(state)
     shortcuts.handle(state)
     ui = state.ui
     if not ui.lecture:

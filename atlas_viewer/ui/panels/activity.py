@@ -56,6 +56,11 @@ def fitted(signs: list[Sign], fits: list[list[float]], width: float) -> list[int
     return counts
 
 
+def least_width(state: State) -> float:
+    """The width that the signs need at least, in pixels."""
+    return sum(_width(_text(sign, 1)) for sign in signs(state.recording))
+
+
 def draw(state: State) -> None:
     """Draw the signs; call it after the menus, within the menu bar."""
     shown = signs(state.recording)

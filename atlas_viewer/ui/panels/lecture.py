@@ -8,7 +8,7 @@ from atlas_viewer.state.state import State
 from atlas_viewer.state.ui_state import UiState
 from atlas_viewer.ui import theme
 
-from . import drawers, output, tokens
+from . import drawers, output, selection_line, tokens
 from .view_common import value_line
 from .widgets import dim, packed
 
@@ -46,6 +46,8 @@ def draw(state: State) -> None:
         imgui.dummy(ImVec2(1, tokens.chip_height()))
     if state.inspection.focus is not None:
         value_line(state, "")
+    elif state.highlight:
+        selection_line.text(state, imgui.get_content_region_avail().x)
     else:
         dim(_HINT)
     imgui.end()

@@ -10,6 +10,7 @@ from imgui_bundle import ImVec2, ImVec4, imgui
 from atlas_viewer.state.candidates import Line, LogitsView, Table
 from atlas_viewer.state.quoting import percent
 from atlas_viewer.state.requests import Branch
+from atlas_viewer.state.selection import Selection
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, widget_tracking
 
@@ -151,6 +152,10 @@ def _line(
     if line.left_out_by and not taken:
         ink = ImVec4(ink.x, ink.y, ink.z, ink.w * _REMOVED)
     imgui.table_next_row()
+    if state.highlight.token == line.token:
+        mark = theme.now.mark
+        shade = ImVec4(mark.x, mark.y, mark.z, 0.3)
+        imgui.table_set_bg_color(imgui.TableBgTarget_.row_bg1, imgui.get_color_u32(shade))
     with theme.colored(imgui.Col_.text, ink):
         for at, (_, name, _, _) in enumerate(columns):
             if not imgui.table_next_column() and at:
@@ -170,6 +175,8 @@ def _first(state: State, step: StepRecord, line: Line, taken: bool) -> None:
     widget_tracking.track(f"token {line.token}")
     if clicked and not taken:
         state.requests.append(Branch(step.index, line.token))
+    if imgui.is_item_hovered():
+        state.hovered = Selection(token=line.token)
     if hovered_still():
         imgui.set_tooltip(tooltip_text(line, taken, state))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from imgui_bundle import ImVec2, imgui
 
-from atlas_viewer.state import navigation
+from atlas_viewer.state import navigation, selecting
 from atlas_viewer.state.map_bands import Words
 from atlas_viewer.state.map_hit_test import element_at
 from atlas_viewer.state.map_labels import labels_for
@@ -16,15 +16,26 @@ from atlas_viewer.state.map_state import KeptLabels, MapState
 from atlas_viewer.state.protocols import TokenCodec
 from atlas_viewer.state.quoting import quoted
 from atlas_viewer.state.state import State
+from atlas_viewer.state.text_tokens import context_token
 from atlas_viewer.ui import theme, widget_tracking
-from atlas_viewer.ui.inspector_rows import context_token
 from atlas_viewer.ui.services import Services
 from compute.errors import UsageError
 
-from . import color_bar, color_controls, map_overlay, minimap
+from . import color_bar, color_controls, map_marks, map_overlay, minimap, picture_marks
 from .map_frame import Frame
 from .toolbar import Tool, button_width, toolbar
-from .view_common import PAN, UNITS_PER_NOTCH, alarm, arrow, copy_value, loading, progress, right_of_tools, value_line
+from .view_common import (
+    CLICK,
+    PAN,
+    UNITS_PER_NOTCH,
+    alarm,
+    arrow,
+    copy_value,
+    loading,
+    progress,
+    right_of_tools,
+    value_line,
+)
 from .widgets import hint, packed, tooltip
 
 NAME = navigation.MAP
@@ -67,8 +78,11 @@ def draw(state: State, services: Services) -> None:
         _mouse(state, frame)
         _keys(state)
         canvas.push_clip_rect(start, end, True)
-        canvas.add_image(services.map, start, end)
+        marks = map_marks.MapMarks(state, frame)
+        picture_marks.image(state, services.map, start, end, marks.boxes)
+        picture_marks.outlines(state, marks.boxes)
         _labels(state, frame, services.tokenizer)
+        marks.labels(state)
         maps.minimap = minimap.draw(maps, frame) if state.ui.minimap else None
         canvas.pop_clip_rect()
         if maps.going:
@@ -143,15 +157,19 @@ def _mouse(state: State, frame: Frame) -> None:
     assert maps.layout is not None
     element = element_at(inspection, maps.layout, maps.view, math.floor(x), math.floor(y))
     inspection.hover(element, moved)
+    if element is not None and not inspection.keyed:
+        state.hovered = selecting.of_element(state, element)
     if imgui.is_mouse_clicked(imgui.MouseButton_.right) and element is not None:
         imgui.set_window_focus()  # as a left click does, so that the arrow keys move the pin
         inspection.pin(element)
     if imgui.is_mouse_double_clicked(imgui.MouseButton_.left):
         _double_click(state)
-    elif imgui.is_mouse_released(imgui.MouseButton_.left) and io.mouse_drag_max_distance_sqr[0] < theme.em(0.3) ** 2:
+    elif imgui.is_mouse_released(imgui.MouseButton_.left) and io.mouse_drag_max_distance_sqr[0] < theme.em(CLICK) ** 2:
         name = map_overlay.named_at(maps, frame, io.mouse_pos)
         if name:
             maps.frame(name)
+        else:
+            selecting.select(state, element)
     _side_buttons(maps)
 
 

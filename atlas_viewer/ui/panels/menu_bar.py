@@ -10,7 +10,7 @@ from atlas_viewer.state.state import State
 from atlas_viewer.ui import panel_titles, theme, widget_tracking
 from atlas_viewer.ui.actions import ACTIONS
 
-from . import activity, recent
+from . import activity, recent, selection_line
 from .widgets import dim, tooltip
 
 MENUS = ("File", "Run", "Atlas", "Map", "View", "Help")
@@ -45,6 +45,7 @@ def draw(state: State, panels: Sequence[str]) -> None:
             if menu == "View":
                 _panels(state, panels)
             imgui.end_menu()
+    selection_line.draw(state)
     activity.draw(state)
     imgui.end_main_menu_bar()
 

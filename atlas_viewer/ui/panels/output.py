@@ -13,6 +13,7 @@ from imgui_bundle import ImVec2, imgui
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme
 
+from . import text_marks
 from .widgets import hint, packed
 
 NAME = "Output"
@@ -24,16 +25,22 @@ _line = operator.attrgetter("line")
 
 @dataclass(frozen=True)
 class Piece:
-    """A piece of text: `x` in pixels from the left, `line` counted from the top."""
+    """A piece of text: `x` in pixels from the left, `line` counted from the top, `start` its first character."""
 
     x: float
     line: int
     text: str
     bright: bool
+    start: int
+
+    @property
+    def stop(self) -> int:
+        """The character after its last."""
+        return self.start + len(self.text)
 
 
 def draw(state: State) -> None:
-    """Draw the wrapped text, and keep its end in view unless it was scrolled away."""
+    """Draw the wrapped text with the selected tokens marked, and keep its end in view unless it was scrolled away."""
     run = state.run
     if run is None:
         hint("The continuation appears here, token by token.")
@@ -46,7 +53,12 @@ def draw(state: State) -> None:
     bright, faded = packed(theme.now.text), packed(theme.now.text_dim)
     canvas = imgui.get_window_draw_list()
     first = bisect.bisect_left(pieces, (top - origin.y) / line_height - 1, key=_line)
-    for piece in pieces[first : bisect.bisect_right(pieces, (bottom - origin.y) / line_height, key=_line)]:
+    shown = pieces[first : bisect.bisect_right(pieces, (bottom - origin.y) / line_height, key=_line)]
+    mouse = imgui.get_mouse_pos()
+    if imgui.is_window_hovered():
+        text_marks.hover(state, run, shown, (mouse.x - origin.x, (mouse.y - origin.y) // line_height))
+    text_marks.draw(state, run, shown, origin, line_height)
+    for piece in shown:
         corner = ImVec2(origin.x + piece.x, origin.y + piece.line * line_height)
         canvas.add_text(corner, bright if piece.bright else faded, piece.text.rstrip())
     lines = pieces[-1].line + 1 if pieces else 1
@@ -62,8 +74,8 @@ def flow(prompt: str, continuation: str, width: int, font_size: float) -> tuple[
 
     font_size: that of the current font; part of the cache key.
     """
-    before = _laid(prompt, False, 0.0, 0, width, font_size)
-    return before.pieces + _laid(continuation, True, before.x, before.line, width, font_size).pieces
+    before = _laid(prompt, False, 0, 0.0, 0, width, font_size)
+    return before.pieces + _laid(continuation, True, len(prompt), before.x, before.line, width, font_size).pieces
 
 
 @dataclass(frozen=True)
@@ -76,10 +88,12 @@ class _Laid:
 
 
 @functools.lru_cache(maxsize=4)  # the prompt stays the same while the continuation grows
-def _laid(text: str, bright: bool, x: float, line: int, width: int, font_size: float) -> _Laid:
+def _laid(text: str, bright: bool, first: int, x: float, line: int, width: int, font_size: float) -> _Laid:
+    """Pieces of `text`, which begins with character `first` of the whole text at x pixels in a line."""
     pieces: list[Piece] = []
     measure = functools.cache(_width)  # most words repeat
-    for word in _WORD.findall(text):
+    for match in _WORD.finditer(text):
+        word, at = match[0], first + match.start()
         if word == "\n":
             x, line = 0.0, line + 1
             continue
@@ -90,10 +104,10 @@ def _laid(text: str, bright: bool, x: float, line: int, width: int, font_size: f
         start = 0
         # A panel may be narrower than a character.
         while wide > width and (count := _fitting(word, start, width)) < solid - start:
-            pieces.append(Piece(0.0, line, word[start : start + count], bright))
+            pieces.append(Piece(0.0, line, word[start : start + count], bright, at + start))
             start, line = start + count, line + 1
         rest = word[start:]
-        pieces.append(Piece(x, line, rest, bright))
+        pieces.append(Piece(x, line, rest, bright, at + start))
         x += measure(rest)
     return _Laid(tuple(pieces), x, line)
 

@@ -39,7 +39,7 @@ def draw(state: State) -> None:
             wrapped(state.prompt_tokens.error, theme.now.error)
         imgui.end_child()
     else:
-        token_layout.draw(state.prompt_tokens, state.options.context, tokens)
+        token_layout.draw(state, tokens)
     _buttons(state, entered)
     _progress(state)
 

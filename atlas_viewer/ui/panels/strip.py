@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 from imgui_bundle import ImVec2, ImVec4, imgui
 
+from atlas_viewer.state import selecting
 from atlas_viewer.state.camera import fitted
 from atlas_viewer.state.navigation import ATLAS, on_map
 from atlas_viewer.state.roles import role_color
@@ -12,10 +14,11 @@ from atlas_viewer.state.strip_labels import Letters, strip_labels
 from atlas_viewer.ui import theme, widget_tracking
 from atlas_viewer.ui.services import Services
 
-from . import color_bar, color_controls
+from . import color_bar, color_controls, highlight_cache, picture_marks
 from .toolbar import toolbar
 from .view_common import (
     ALARM,
+    CLICK,
     OUTLINE,
     PAN,
     UNITS_PER_NOTCH,
@@ -78,7 +81,9 @@ def draw(state: State, services: Services) -> None:
             playback = state.recording.playback
             hint(playback.notice if playback and playback.notice else _EMPTY)
         return
-    canvas.add_image(services.strip, start, end)
+    boxes = _highlighted(state, start, end)
+    picture_marks.image(state, services.strip, start, end, boxes)
+    picture_marks.outlines(state, boxes)
     _marks(state, start, width, height)
     _labels(state, start, width, height, margin)
     if state.ui.details:
@@ -117,6 +122,11 @@ def _mouse(state: State, left: int, top: int, width: int, height: int) -> None:
             camera.reset()
         element = state.strip.element_at(inspection, *camera.cell_at(u, v))
         inspection.hover(element, moved)
+        if element is not None and not inspection.keyed:
+            state.hovered = selecting.of_element(state, element)
+        clicked = imgui.is_mouse_released(imgui.MouseButton_.left)
+        if clicked and io.mouse_drag_max_distance_sqr[0] < theme.em(CLICK) ** 2:
+            selecting.select(state, element)
         if moved:
             state.ui.view = ATLAS
         if imgui.is_mouse_clicked(imgui.MouseButton_.right) and element is not None:
@@ -139,6 +149,15 @@ def _keys(state: State) -> None:
             strip.reveal(cell)
     else:
         strip.camera.drag(-PAN * move[0], -PAN * move[1])
+
+
+def _highlighted(state: State, start: ImVec2, end: ImVec2) -> np.ndarray:
+    """What the selection highlights, as boxes on the screen."""
+    view = state.strip.camera.view
+    cells = np.array(highlight_cache.on_strip(state), np.float64).reshape(-1, 4)
+    low = (cells[:, :2] - (view.x, view.y)) * (end.x - start.x) / view.width + (start.x, start.y)
+    boxes = np.concatenate([low, low + cells[:, 2:] * (end.x - start.x) / view.width], axis=1)
+    return picture_marks.visible(boxes, start, end)
 
 
 def _marks(state: State, start: ImVec2, width: int, height: int) -> None:

@@ -10,13 +10,14 @@ from imgui_bundle import ImVec2, imgui
 from atlas_viewer.state.color_mapping import spread
 from atlas_viewer.state.inspection import TensorInfo
 from atlas_viewer.state.navigation import on_map, show
+from atlas_viewer.state.selection import Selection
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, widget_tracking
 from compute.models.names import split_name
 from compute.models.tensor_index import TensorIndex
 from compute.views.statistics import TensorStatistics
 
-from . import plots, value_histogram
+from . import highlight_cache, plots, value_histogram
 from .widgets import hint, packed, tooltip
 
 NAME = "Tensors"
@@ -32,6 +33,7 @@ _AXIS = (
     "Bar heights are square roots of counts. The inspector shows it large, with labels."
 )
 _BARS = 40  # of a histogram
+_LIT = 0.25  # ems, the width of the bar beside a tensor with something highlighted
 _EXAMPLE = "search, for example: 3 attn weight"
 
 
@@ -91,11 +93,12 @@ def _table(state: State, lines: list[Row]) -> None:
             tooltip(_AXIS)
     hovered = inspection.cursor.name if inspection.cursor else None
     marked = _row_of(lines, inspection.tensors.get(hovered) if hovered else None)
+    lit = highlight_cache.names(state)
     clipper = imgui.ListClipper()
     clipper.begin(len(lines))
     while clipper.step():
         for number in range(clipper.display_start, clipper.display_end):
-            _row(state, lines[number], number == marked)
+            _row(state, lines[number], number == marked, lit)
     # The list scrolls to the tensor under the cursor only once per tensor, so that it can still be scrolled by hand.
     if marked is not None and inspection.marked != hovered:
         height = imgui.get_text_line_height() + 2 * imgui.get_style().cell_padding.y
@@ -117,7 +120,8 @@ def _row_of(lines: list[Row], info: TensorInfo | None) -> int | None:
     return heading
 
 
-def _row(state: State, line: Row, marked: bool) -> None:
+def _row(state: State, line: Row, marked: bool, lit: frozenset[str]) -> None:
+    """Draw a row. marked: the mouse is over its tensor; lit: names of the tensors with something highlighted."""
     inspection = state.inspection
     imgui.table_next_row()
     if marked:
@@ -133,7 +137,13 @@ def _row(state: State, line: Row, marked: bool) -> None:
     info = line.info
     focus = inspection.focus
     chosen = focus is not None and focus.name == info.name
+    corner = imgui.get_cursor_screen_pos()
     clicked, _ = widget_tracking.selectable(f"  {split_name(info.name)[1]}###{info.name}", chosen, span_all)
+    if info.name in lit:
+        end = ImVec2(corner.x + theme.em(_LIT), corner.y + imgui.get_text_line_height())
+        imgui.get_window_draw_list().add_rect_filled(corner, end, packed(theme.now.mark))
+    if imgui.is_item_hovered():
+        state.hovered = Selection(layer=info.layer, element=TensorIndex(info.name))
     if clicked:
         show(state, TensorIndex(info.name))
     missing = info.span is None and not on_map(state)

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from imgui_bundle import ImVec2, ImVec4, imgui
 
-from atlas_viewer.state.state import PromptTokens
+from atlas_viewer.state import selecting
+from atlas_viewer.state.selection import Selection
+from atlas_viewer.state.state import PromptTokens, State
 from atlas_viewer.ui import theme, widget_tracking
 
 from .widgets import elided, packed, quoted
@@ -102,15 +104,22 @@ def pitch() -> float:
     return float(imgui.get_font_size()) + 2.0
 
 
-def draw(tokens: PromptTokens, context: int, height: float) -> None:
-    """Draw a scrolling field, `height` pixels high. Tokens before the last `context` are faint: no pass sees them."""
+def draw(state: State, height: float) -> None:
+    """Draw a scrolling field, `height` pixels high. Tokens before the context are faint: no pass sees them."""
     with theme.numbers():
         if imgui.begin_child("prompt tokens", ImVec2(0, height)):
-            _field(tokens, len(tokens.tokens) - context)
+            _field(state, state.prompt_tokens, len(state.prompt_tokens.tokens) - state.options.context)
         imgui.end_child()
 
 
-def _field(tokens: PromptTokens, first_seen: int) -> None:
+def _selects(state: State, tokens: PromptTokens, index: int) -> Selection:
+    """The selection of a token: of its position, too, if the text on screen begins with this prompt."""
+    if state.run is not None and state.run.prompt == tokens.text:
+        return selecting.of_token(state, index)
+    return Selection(token=tokens.tokens[index][0])
+
+
+def _field(state: State, tokens: PromptTokens, first_seen: int) -> None:
     # Space for the scroll bar is kept free, so that its appearance does not change the line breaks.
     width = imgui.get_window_size().x - imgui.get_style().scrollbar_size
     shown = flow(tokens, max(width, theme.em(1)), imgui.get_font_size())
@@ -123,6 +132,7 @@ def _field(tokens: PromptTokens, first_seen: int) -> None:
     imgui.dummy(ImVec2(width, len(shown.starts) * high))
     if at_end:
         imgui.set_scroll_here_y(1.0)  # keeps the text being typed in view
+    own = state.run is not None and state.run.prompt == tokens.text
     lines = range(int(top // high), min(int((top + imgui.get_window_size().y) // high) + 1, len(shown.starts)))
     for line in lines:
         for index in shown.line(line):
@@ -130,11 +140,19 @@ def _field(tokens: PromptTokens, first_seen: int) -> None:
             corner = ImVec2(origin.x + left, origin.y + line * high)
             end = ImVec2(origin.x + right, corner.y + high - 1)
             _paint(tokens.tokens[index], corner, end, 1.0 if index >= first_seen else _UNSEEN)
+            # A token of another text than the one on screen has no position in it.
+            position = index if own else -1
+            if selecting.shows_token(state.highlight, position, tokens.tokens[index][0]):
+                outline = max(1.0, theme.em(theme.OUTLINE))
+                imgui.get_window_draw_list().add_rect(corner, end, packed(theme.now.mark), 2.0, outline)
             widget_tracking.rects[f"token{index}"] = widget_tracking.WidgetRect(corner.x, corner.y, end.x, end.y)
     if imgui.is_window_hovered():
         mouse = imgui.get_mouse_pos()
         pointed = shown.at(mouse.x - origin.x, int((mouse.y - origin.y) // high))
         if pointed is not None:
+            state.hovered = _selects(state, tokens, pointed)
+            if imgui.is_mouse_clicked(imgui.MouseButton_.left):
+                state.selected = state.hovered
             _tip(tokens.tokens[pointed], pointed, pointed >= first_seen)
 
 
@@ -150,6 +168,4 @@ def _paint(token: tuple[int, str], corner: ImVec2, end: ImVec2, alpha: float) ->
 
 def _tip(token: tuple[int, str], index: int, seen: bool) -> None:
     number, text = token
-    imgui.set_tooltip(
-        f"{quoted(text)}\ntoken {number}, position {index + 1}" + ("" if seen else "\noutside the context")
-    )
+    imgui.set_tooltip(f"{quoted(text)}\ntoken {number}, position {index}" + ("" if seen else "\noutside the context"))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from imgui_bundle import ImVec2, ImVec4, imgui
 
+from atlas_viewer.state import selecting
 from atlas_viewer.state.options_text import changes_in_words
 from atlas_viewer.state.quoting import percent
 from atlas_viewer.state.requests import Continue, Pause, Stop, Undo, Use
@@ -174,9 +175,11 @@ def _chip(state: State, run: Run, step: StepRecord, corner: ImVec2, size: ImVec2
     imgui.set_cursor_screen_pos(corner)
     if widget_tracking.invisible_button(f"chip{step.index}", size, widget_tracking.PRESS_AT_ONCE):
         state.chosen = step.index
+        state.selected = selecting.of_token(state, len(run.prompt_tokens) + step.index)
     pad, between = 0.4 * imgui.get_font_size(), 0.33 * imgui.get_font_size()
     _paint(state, run, corner, size, pad, between, step, chosen)
     if imgui.is_item_hovered(imgui.HoveredFlags_.no_nav_override):
+        state.hovered = selecting.of_token(state, len(run.prompt_tokens) + step.index)
         _tip(run, step)
 
 
@@ -215,6 +218,8 @@ def _paint(
     canvas.add_rect_filled(
         ImVec2(left, floor - _BAR), ImVec2(left + (size.x - 6) * probability, floor), packed(theme.now.accent), 1.0
     )
+    if selecting.shows_token(state.highlight, len(run.prompt_tokens) + step.index, step.token):
+        canvas.add_rect(corner, end, packed(theme.now.mark), 3.0, max(1.0, theme.em(theme.OUTLINE)))
     if run.parent is not None and step.index == run.fork:  # chosen by hand
         canvas.add_rect(corner, end, packed(_MARK), 3.0)
     if step.index and step.index in run.changes:

@@ -17,6 +17,7 @@ from .widgets import beside, dim, elided, hint, tooltip
 UNITS_PER_NOTCH = 100.0
 PAN = 0.1  # fraction of the picture for one press of an arrow key
 ALARM = 12.0  # minimum width for the text of an alarm, in ems
+CLICK = 0.3  # ems that the mouse may move while its button is down, for a click
 OUTLINE = 0.34  # minimum size of a marked cell, in ems
 
 _ARROWS = (

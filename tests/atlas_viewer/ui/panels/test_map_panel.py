@@ -14,8 +14,9 @@ from atlas_viewer.state.map_state import GLOW, MapState
 from atlas_viewer.state.quoting import quoted
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import ModelSummary, State
+from atlas_viewer.state.text_tokens import context_token
 from atlas_viewer.ui import theme, widget_tracking
-from atlas_viewer.ui.inspector_rows import context_token, facts
+from atlas_viewer.ui.inspector_rows import facts
 from atlas_viewer.ui.services import Services
 from compute.models.tensor_index import TensorIndex
 from compute.sampling.options import GenerateOptions

@@ -151,9 +151,9 @@ def test_tokens_are_counted_against_the_context(screen: Screen, state: State) ->
     screen.frame()
     assert screen.shows("3 tokens, the last 2 used")
     screen.point(screen.centers["token0"])
-    assert screen.shows('"Once"\ntoken 389, position 1\noutside the context')
+    assert screen.shows('"Once"\ntoken 389, position 0\noutside the context')
     screen.point(screen.centers["token2"])
-    assert screen.shows('" a"\ntoken 97, position 3')
+    assert screen.shows('" a"\ntoken 97, position 2')
     assert not screen.shows("outside the context")
 
 

@@ -1,0 +1,103 @@
+"""What the selection highlights in tensors, computed when it changes and kept for the following frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from atlas_viewer.state.highlights import Box, Target, map_rectangles, strip_runs, tensors_of
+from atlas_viewer.state.inspection import TensorInfo
+from atlas_viewer.state.state import State
+
+_Result = TypeVar("_Result")
+_kept: dict[str, tuple[object, object]] = {}  # key and result, by what was computed
+
+
+@dataclass(frozen=True, eq=False)
+class _Same:
+    """Part of a key: equal only for the same object, which it keeps alive."""
+
+    value: object
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.value is self.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+def _keep(what: str, key: object, make: Callable[[], _Result]) -> _Result:
+    known = _kept.get(what)
+    if known is None or known[0] != key:
+        known = _kept[what] = (key, make())
+    result: _Result = known[1]  # type: ignore[assignment]
+    return result
+
+
+def _key(state: State, target: Target) -> tuple[object, ...]:
+    return target, state.inspection.rows, _Same(state.inspection.tensors)
+
+
+def _boxes(state: State, target: Target) -> list[tuple[TensorInfo, list[Box]]]:
+    found = ((info, target.boxes(info)) for info in state.inspection.tensors.values())
+    return [(info, boxes) for info, boxes in found if boxes]
+
+
+def names(state: State) -> frozenset[str]:
+    """Names of the tensors in which something is highlighted."""
+    if not state.highlight:
+        return frozenset()
+    target = Target.of(state, state.highlight)
+    return _keep("names", _key(state, target), lambda: tensors_of(state, target))
+
+
+def on_map(state: State) -> tuple[np.ndarray, list[str]]:
+    """What is highlighted on Map: x, y, width, height in units, float64 [n, 4], and the tensor of each rectangle."""
+    layout = state.map.layout
+    if not state.highlight or layout is None:
+        return np.zeros((0, 4)), []
+    target = Target.of(state, state.highlight)
+
+    def make() -> tuple[np.ndarray, list[str]]:
+        rectangles, tensors = [], []
+        for info, boxes in _boxes(state, target):
+            for rectangle in map_rectangles(info, boxes, layout):
+                rectangles.append(rectangle)
+                tensors.append(info.name)
+        return np.array(rectangles, np.float64).reshape(-1, 4), tensors
+
+    return _keep("map", (*_key(state, target), _Same(layout)), make)
+
+
+def on_strip(state: State) -> list[tuple[int, int, int, int]]:
+    """What is highlighted on Strip: x, y, width and height on the sheet, in cells."""
+    sheet = state.strip.sheet
+    if not state.highlight:
+        return []
+    target = Target.of(state, state.highlight)
+
+    def make() -> list[tuple[int, int, int, int]]:
+        found = []
+        for info, boxes in _boxes(state, target):
+            box = None if info.span is None else sheet.box_of(info.span.first)
+            if info.span is None or box is None:
+                continue
+            for first, last in strip_runs(info, boxes, info.span):
+                found += [(box.x + x, box.y + y, wide, 1) for x, y, wide in _lines(first, last, box.columns)]
+        return found
+
+    return _keep("strip", (*_key(state, target), _Same(sheet)), make)
+
+
+def _lines(first: int, last: int, columns: int) -> list[tuple[int, int, int]]:
+    """Column, row and length of the parts of a run of cells that wraps after `columns`."""
+    parts = []
+    while first <= last:
+        row, column = divmod(first, columns)
+        length = min(columns - column, last - first + 1)
+        parts.append((column, row, length))
+        first += length
+    return parts

@@ -1,0 +1,89 @@
+"""The selection over the pictures of Strip and Map: outlines, and the rest at 30 % while a token is selected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from imgui_bundle import ImVec2, ImVec4, imgui
+
+from atlas_viewer.state.selecting import is_thread
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import theme
+from compute.views.palettes import CANVASES
+
+from .widgets import packed
+
+_DIMMED = 0.3  # opacity of the picture around the rows of a selected token
+_MOST = 900  # rectangles drawn in a frame
+_LEAST = 2.0  # pixels, the smallest side of a rectangle drawn
+_CLOSE = 6.0  # pixels: larger rectangles are outlined outside, smaller ones filled
+
+
+def image(state: State, picture: imgui.ImTextureRef, start: ImVec2, end: ImVec2, boxes: np.ndarray) -> None:
+    """Draw the picture of a view, dim around `boxes` while a token is selected. boxes: see `visible`."""
+    canvas = imgui.get_window_draw_list()
+    if not dims(state) or not len(boxes):
+        canvas.add_image(picture, start, end)
+        return
+    canvas.add_rect_filled(start, end, packed(ImVec4(*CANVASES[state.ui.theme].ground, 1.0)))
+    canvas.add_image(picture, start, end, ImVec2(0, 0), ImVec2(1, 1), packed(ImVec4(1, 1, 1, 1), _DIMMED))
+    wide, high = end.x - start.x, end.y - start.y
+    for left, top, right, bottom in boxes.tolist():
+        low, up = ImVec2(max(left, start.x), max(top, start.y)), ImVec2(min(right, end.x), min(bottom, end.y))
+        first = ImVec2((low.x - start.x) / wide, (low.y - start.y) / high)
+        last = ImVec2((up.x - start.x) / wide, (up.y - start.y) / high)
+        canvas.add_image(picture, low, up, first, last)
+
+
+def dims(state: State) -> bool:
+    """True while a selected token's rows stand out from the rest."""
+    return is_thread(state.selected) and state.highlight == state.selected
+
+
+def visible(boxes: np.ndarray, start: ImVec2, end: ImVec2) -> np.ndarray:
+    """Left, top, right and bottom on the screen of those boxes that the picture shows, float64 [n, 4].
+
+    boxes: the same for all. Small ones grow to the least size that can be seen.
+    """
+    if not len(boxes):
+        return boxes
+    shown = (boxes[:, 2] > start.x) & (boxes[:, 0] < end.x) & (boxes[:, 3] > start.y) & (boxes[:, 1] < end.y)
+    boxes = boxes[shown]
+    middle, half = (boxes[:, 2:] + boxes[:, :2]) / 2, np.maximum(boxes[:, 2:] - boxes[:, :2], _LEAST) / 2
+    return np.concatenate([middle - half, middle + half], axis=1)
+
+
+def outlines(state: State, boxes: np.ndarray) -> None:
+    """Outline boxes on the screen; fill those too small for an outline."""
+    canvas = imgui.get_window_draw_list()
+    stays = state.highlight == state.selected
+    ink, fill = packed(theme.now.mark, 1.0 if stays else 0.85), _fill(state)
+    thickness = max(1.0, theme.em(theme.OUTLINE / 2))
+    for left, top, right, bottom in boxes[:_MOST].tolist():
+        if min(right - left, bottom - top) < _CLOSE:
+            canvas.add_rect_filled(ImVec2(left, top), ImVec2(right, bottom), fill)
+        if bottom - top >= _CLOSE or right - left >= _CLOSE:
+            canvas.add_rect(ImVec2(left - 1, top - 1), ImVec2(right + 1, bottom + 1), ink, 0.0, thickness)
+
+
+def _fill(state: State) -> int:
+    """A color over thin rows and columns that leaves their values visible."""
+    return packed(theme.now.mark, 0.0 if dims(state) else 0.35)
+
+
+def labels(state: State, boxes: np.ndarray, texts: Sequence[str], start: ImVec2, end: ImVec2) -> None:
+    """Write a text to the left of each box, where it covers no other text."""
+    canvas, ground = imgui.get_window_draw_list(), packed(theme.now.back_deep, 0.9)
+    ink, taken = packed(theme.now.mark), np.zeros((0, 4))
+    high, pad = imgui.get_text_line_height(), theme.em(0.2)
+    for (left, top, _, bottom), text in zip(boxes.tolist(), texts, strict=True):
+        wide = imgui.calc_text_size(text).x + 2 * pad
+        x = min(max(left - wide - 2, start.x), end.x - wide)
+        y = min(max((top + bottom - high) / 2, start.y), end.y - high)
+        covered = (taken[:, 0] < x + wide) & (taken[:, 2] > x) & (taken[:, 1] < y + high) & (taken[:, 3] > y)
+        if covered.any() or wide > end.x - start.x:
+            continue
+        taken = np.concatenate([taken, [(x, y, x + wide, y + high)]])
+        canvas.add_rect_filled(ImVec2(x, y), ImVec2(x + wide, y + high), ground, 2.0)
+        canvas.add_text(ImVec2(x + pad, y), ink, text)

@@ -1,0 +1,38 @@
+"""Actions that move the selection: along the text, through the layers, from head to head."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from atlas_viewer.state import selecting
+from atlas_viewer.state.state import State
+
+
+def token(by: int) -> Callable[[State], None]:
+    """Select the token `by` to the right."""
+    return lambda state: selecting.move_token(state, by)
+
+
+def layer(by: int) -> Callable[[State], None]:
+    """Select the layer `by` further down."""
+    return lambda state: selecting.move_layer(state, by)
+
+
+def head(by: int) -> Callable[[State], None]:
+    """Select the head `by` further."""
+    return lambda state: selecting.move_head(state, by)
+
+
+def has_text(state: State) -> bool:
+    """True when there is a text with tokens."""
+    return state.run is not None and bool(state.run.prompt_tokens)
+
+
+def has_layers(state: State) -> bool:
+    """True when the model has layers."""
+    return state.model is not None and state.model.layers > 0
+
+
+def has_heads(state: State) -> bool:
+    """True when the model has attention heads."""
+    return state.model is not None and state.model.heads > 0
