@@ -92,7 +92,7 @@ THEMES = {
     ),
 }
 # For Strip and Map, whose colors are the same in both themes.
-ON_PICTURE, PIN_ON_PICTURE = THEMES["dark"].text, THEMES["dark"].accent
+ON_PICTURE, PIN_ON_PICTURE, MARK_ON_PICTURE = THEMES["dark"].text, THEMES["dark"].accent, THEMES["dark"].mark
 OUTLINE = 0.12  # width of an outline around what is selected, in ems
 now = THEMES["dark"]  # the current colors; `apply` changes them
 

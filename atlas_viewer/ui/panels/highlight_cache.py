@@ -86,18 +86,19 @@ def on_strip(state: State) -> list[tuple[int, int, int, int]]:
             if info.span is None or box is None:
                 continue
             for first, last in strip_runs(info, boxes, info.span):
-                found += [(box.x + x, box.y + y, wide, 1) for x, y, wide in _lines(first, last, box.columns)]
+                parts = _lines(first, last, box.columns)
+                found += [(box.x + x, box.y + y, wide, high) for x, y, wide, high in parts]
         return found
 
     return _keep("strip", (*_key(state, target), _Same(sheet)), make)
 
 
-def _lines(first: int, last: int, columns: int) -> list[tuple[int, int, int]]:
-    """Column, row and length of the parts of a run of cells that wraps after `columns`."""
-    parts = []
-    while first <= last:
-        row, column = divmod(first, columns)
-        length = min(columns - column, last - first + 1)
-        parts.append((column, row, length))
-        first += length
-    return parts
+def _lines(first: int, last: int, columns: int) -> list[tuple[int, int, int, int]]:
+    """Column, row, width and height of the parts of a run of cells that wraps after `columns`: at most three."""
+    (top, left), (bottom, right) = divmod(first, columns), divmod(last + 1, columns)
+    if top == bottom:
+        return [(left, top, right - left, 1)]
+    parts = [(left, top, columns - left, 1)] if left else []
+    start = top + bool(left)
+    parts += [(0, start, columns, bottom - start)] if bottom > start else []
+    return parts + ([(0, bottom, right, 1)] if right else [])

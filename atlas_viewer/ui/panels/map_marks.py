@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from imgui_bundle import ImVec2
+from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state.quoting import quoted
 from atlas_viewer.state.selecting import is_thread
@@ -35,15 +35,24 @@ class MapMarks:
             return
         token = token_at(state, selected.position)
         text = quoted(token[1]) if token else f"token {selected.position}"
-        kinds = state.inspection.tensors
-        shown: list[np.ndarray] = []
-        texts: list[tuple[str, str]] = []
-        for box, name in zip(self._all, self._tensors, strict=True):
-            if kinds[name].per_token and name not in {known for known, _ in texts}:
-                shown.append(box)
-                texts.append((name, f"{text} {split_name(name)[1]}"))
-        boxes = np.array(shown).reshape(-1, 4)
+        boxes, texts = self._stages(state, text)
         inside = (boxes[:, 2] > self._start.x) & (boxes[:, 0] < self._end.x)
         inside &= (boxes[:, 3] > self._start.y) & (boxes[:, 1] < self._end.y)
-        kept = [label for (_, label), seen in zip(texts, inside, strict=True) if seen]
-        picture_marks.labels(state, boxes[inside], kept, self._start, self._end)
+        kept = [label for label, seen in zip(texts, inside, strict=True) if seen]
+        picture_marks.labels(boxes[inside], kept, self._start, self._end)
+
+    def _stages(self, state: State, token: str) -> tuple[np.ndarray, list[str]]:
+        """The row of the token in each activation, and its label: the name of the stage is left out from afar."""
+        tensors, named = state.inspection.tensors, {""}
+        boxes: list[np.ndarray] = []
+        texts: list[str] = []
+        for box, name in zip(self._all, self._tensors, strict=True):
+            info = tensors[name]
+            text = f"{token} {split_name(name)[1]}"
+            near = box[2] - box[0] >= imgui.calc_text_size(text).x
+            if not info.per_token or name in named or (not near and info.section in named):
+                continue
+            named |= {name, info.section}
+            boxes.append(box)
+            texts.append(text if near else token)
+        return np.array(boxes).reshape(-1, 4), texts

@@ -17,7 +17,8 @@ from .widgets import packed
 _DIMMED = 0.3  # opacity of the picture around the rows of a selected token
 _MOST = 900  # rectangles drawn in a frame
 _LEAST = 2.0  # pixels, the smallest side of a rectangle drawn
-_CLOSE = 6.0  # pixels: larger rectangles are outlined outside, smaller ones filled
+_CLOSE = 6.0  # pixels: thinner rectangles are filled instead of outlined
+_FILL, _FILL_DIMMED = 0.6, 0.3  # opacity of that; around a selected token's rows the picture is dim as well
 
 
 def image(state: State, picture: imgui.ImTextureRef, start: ImVec2, end: ImVec2, boxes: np.ndarray) -> None:
@@ -55,24 +56,21 @@ def visible(boxes: np.ndarray, start: ImVec2, end: ImVec2) -> np.ndarray:
 
 
 def outlines(state: State, boxes: np.ndarray) -> None:
-    """Outline boxes on the screen; fill those too small for an outline."""
-    canvas = imgui.get_window_draw_list()
-    stays = state.highlight == state.selected
-    ink, fill = packed(theme.now.mark, 1.0 if stays else 0.85), _fill(state)
-    thickness = max(1.0, theme.em(theme.OUTLINE / 2))
+    """Outline boxes on the screen. Those too thin for an outline are filled, so that their values stay visible."""
+    canvas, ink = imgui.get_window_draw_list(), theme.MARK_ON_PICTURE
+    edge, fill = packed(ink), packed(ink, _FILL_DIMMED if dims(state) else _FILL)
+    dark, thickness = packed(ImVec4(0, 0, 0, 1), 0.7), max(1.0, theme.em(theme.OUTLINE / 2))
     for left, top, right, bottom in boxes[:_MOST].tolist():
         if min(right - left, bottom - top) < _CLOSE:
             canvas.add_rect_filled(ImVec2(left, top), ImVec2(right, bottom), fill)
-        if bottom - top >= _CLOSE or right - left >= _CLOSE:
-            canvas.add_rect(ImVec2(left - 1, top - 1), ImVec2(right + 1, bottom + 1), ink, 0.0, thickness)
+        else:
+            # Light on dark, to be seen over all values.
+            low, high = ImVec2(left - 1, top - 1), ImVec2(right + 1, bottom + 1)
+            canvas.add_rect(low, high, dark, 0.0, 3 * thickness)
+            canvas.add_rect(low, high, edge, 0.0, thickness)
 
 
-def _fill(state: State) -> int:
-    """A color over thin rows and columns that leaves their values visible."""
-    return packed(theme.now.mark, 0.0 if dims(state) else 0.35)
-
-
-def labels(state: State, boxes: np.ndarray, texts: Sequence[str], start: ImVec2, end: ImVec2) -> None:
+def labels(boxes: np.ndarray, texts: Sequence[str], start: ImVec2, end: ImVec2) -> None:
     """Write a text to the left of each box, where it covers no other text."""
     canvas, ground = imgui.get_window_draw_list(), packed(theme.now.back_deep, 0.9)
     ink, taken = packed(theme.now.mark), np.zeros((0, 4))
