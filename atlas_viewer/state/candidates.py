@@ -60,6 +60,7 @@ class LogitsView:
     descending: bool = False
     log_probability: bool = True  # True: the plot has a logarithmic axis
     seeking: bool = False  # True: the next frame focuses the search field
+    ladder: int | None = None  # the token whose row shows its sampling ladder
     scrolled: object = None  # the row in view, see `needs_scroll`
     _made: tuple[object, Table] | None = field(default=None, repr=False)
     _found: tuple[str, Sequence[tuple[int, str]]] = ("", ())

@@ -27,7 +27,7 @@ from .recording_actions import (
     seek,
 )
 from .run_actions import can_continue, can_play, choose, has_steps, one_token, play, relative, stop, undo
-from .selection_actions import has_heads, has_layers, has_text, head, layer, token
+from .selection_actions import has_heads, has_layers, has_text, head, ladder, layer, token
 from .timeline_actions import can_advance, first_step, go_to_timeline, last_step, toggle_timeline
 
 _UNITS_PER_PRESS = 100.0  # wheel units for one press of + or -
@@ -258,6 +258,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("map.flow", "Show or hide the flow between tensors", "Map", _toggle_flow, "Shift+F"),
     Action("map.glow", "Turn the glow of new rows on or off", "Map", _toggle_glow, "Shift+G"),
     Action("logits.find", "Find a token in the logits", "View", _find_token, "Ctrl+F", has_steps, anywhere=True),
+    Action("logits.ladder", "Open or close the sampling ladder", "View", ladder, "S", has_steps),
     Action("logits.before", "Compare with the previous step", "View", _compare_with_previous, "B", has_steps),
     Action("logits.alone", "Stop comparing", "View", _stop_comparing, "N", lambda s: s.compared is not None),
     Action("tokens.colour", "Next token coloring", "View", _next_chip_color, "K"),

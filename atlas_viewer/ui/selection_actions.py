@@ -36,3 +36,14 @@ def has_layers(state: State) -> bool:
 def has_heads(state: State) -> bool:
     """True when the model has attention heads."""
     return state.model is not None and state.model.heads > 0
+
+
+def ladder(state: State) -> None:
+    """Open the sampling ladder of the selected vocabulary token, or else of the step's token; close an open one."""
+    wanted = state.selected.token
+    if wanted is None and state.step is not None:
+        wanted = state.step.token
+    state.logits.ladder = None if state.logits.ladder is not None else wanted
+    if state.logits.ladder is not None:
+        state.ui.hidden.discard("Logits")
+        state.ui.front = "Logits"

@@ -8,12 +8,12 @@ import numpy as np
 
 from compute.forward.pass_plan import state_of
 from compute.sampling.options import GenerateOptions
+from compute.sampling.random_numbers import gumbel, threefry
 from compute.sampling.sampler import MAX_TOP, RING, Sampler, SampleResult, parse_draw
 
 from . import reference
 from .check import Check, Errors
 from .gpu import Gpu
-from .random_numbers import gumbel, threefry
 
 TOLERANCE = 2e-5  # of probabilities, which are exponentials of sums of up to 50,000 terms
 END_OF_TEXT = 0xFFFFFF  # not a token of these vocabularies

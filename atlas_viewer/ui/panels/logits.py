@@ -14,6 +14,7 @@ from atlas_viewer.ui.services import Services
 from compute.sampling.options import GenerateOptions
 
 from . import logits_table
+from .ladder import TextOf
 from .option_rows import NO_TEXT, TYPE_HINT
 from .step_compare import compare_choice
 from .widgets import dim, elided, hint, quoted, tooltip
@@ -55,7 +56,13 @@ def draw(state: State, services: Services) -> None:
     if not table.lines:
         hint("No token matches this text or id.")
         return
-    logits_table.draw(state, step, table)
+    logits_table.draw(state, step, table, _text_of(services))
+
+
+def _text_of(services: Services) -> TextOf:
+    """The quoted text of a token, or its id when no text is known."""
+    codec = services.tokenizer
+    return lambda token: quoted(codec.token_label(token)) if codec is not None else f"token {token}"
 
 
 def _facts(state: State, step: StepRecord, options: GenerateOptions, width: float) -> None:

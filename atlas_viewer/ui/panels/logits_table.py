@@ -14,6 +14,7 @@ from atlas_viewer.state.selection import Selection
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, widget_tracking
 
+from . import ladder
 from .widgets import hovered_still, packed, quoted, tooltip
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ _ASCENDING = ("rank", "token", "text")  # the first click sorts these in ascendi
 _REMOVED = 0.6  # opacity of a token that a filter removed
 
 
-def draw(state: State, step: StepRecord, table: Table) -> None:
-    """Draw the table in the panel's remaining space."""
+def draw(state: State, step: StepRecord, table: Table, text_of: ladder.TextOf) -> None:
+    """Draw the table in the panel's remaining space. text_of: the text of a token."""
     columns = _COLUMNS if state.compared_step is None else (*_COLUMNS[:-1], *_COMPARED, _COLUMNS[-1])
     kinds = imgui.TableFlags_
     flags = kinds.row_bg | kinds.borders_inner_h | kinds.scroll_x | kinds.scroll_y
@@ -75,7 +76,7 @@ def draw(state: State, step: StepRecord, table: Table) -> None:
     if imgui.begin_table(f"logits{len(columns)}", len(columns), flags, ImVec2(0, 0), max(available, narrowest)):
         _head(state.logits, columns, hidden)
         with theme.numbers():
-            _lines(state, step, table, columns)
+            _lines(state, step, table, columns, text_of)
         imgui.end_table()
     imgui.pop_style_var()
 
@@ -104,18 +105,41 @@ def _head(view: LogitsView, columns: tuple[tuple[str, str, float, str], ...], hi
         view.descending = first.get_sort_direction() == imgui.SortDirection.descending
 
 
-def _lines(state: State, step: StepRecord, table: Table, columns: tuple[tuple[str, str, float, str], ...]) -> None:
+def _lines(
+    state: State,
+    step: StepRecord,
+    table: Table,
+    columns: tuple[tuple[str, str, float, str], ...],
+    text_of: ladder.TextOf,
+) -> None:
     height = imgui.get_text_line_height() + 2 * imgui.get_style().cell_padding.y
     _scroll_to_taken(state, step, table, height)
-    clipper = imgui.ListClipper()
-    clipper.begin(len(table.lines), height)
-    while clipper.step():
-        for at in range(clipper.display_start, clipper.display_end):
-            cuts = table.cuts.get(at, ())
-            _line(state, step, table.lines[at], columns, cuts)
-            if cuts:
-                _cut()
-    clipper.end()
+    opened = next((at for at, line in enumerate(table.lines) if line.token == state.logits.ladder), None)
+    end = len(table.lines)
+    for first, stop in ((0, end),) if opened is None else ((0, opened + 1), (opened + 1, end)):
+        clipper = imgui.ListClipper()
+        clipper.begin(stop - first, height)
+        while clipper.step():
+            for at in range(first + clipper.display_start, first + clipper.display_end):
+                cuts = table.cuts.get(at, ())
+                _line(state, step, table.lines[at], columns, cuts)
+                if cuts:
+                    _cut()
+        clipper.end()
+        if first == 0 and opened is not None:
+            _ladder(state, table.lines[opened].token, text_of)
+
+
+def _ladder(state: State, token: int, text_of: ladder.TextOf) -> None:
+    """Draw the ladder of a token across all columns, as a row of its own."""
+    shown = ladder.content(state, state.current_distribution, token, text_of)
+    imgui.table_next_row(imgui.TableRowFlags_.none, ladder.height(shown))
+    imgui.table_next_column()
+    top = imgui.get_cursor_screen_pos().y - imgui.get_style().cell_padding.y
+    left, width = imgui.get_window_pos().x, imgui.get_window_size().x - imgui.get_style().scrollbar_size
+    imgui.internal.table_push_background_channel()
+    ladder.draw(shown, token, ImVec2(left, top), width)
+    imgui.internal.table_pop_background_channel()
 
 
 def _scroll_to_taken(state: State, step: StepRecord, table: Table, height: float) -> None:
@@ -169,16 +193,43 @@ def _line(
 
 
 def _first(state: State, step: StepRecord, line: Line, taken: bool) -> None:
-    """Draw the rank, in a selectable that spans the row."""
+    """Draw the rank, in a selectable that spans the row, and the sign at its right end that opens the ladder."""
     flags = imgui.SelectableFlags_.span_all_columns | widget_tracking.SELECT_AT_ONCE
+    corner, width, size = (
+        imgui.get_cursor_screen_pos(),
+        imgui.get_content_region_avail().x,
+        imgui.get_text_line_height(),
+    )
     clicked, _ = imgui.selectable(f"{_count(line.rank)}##{line.token}", taken, flags)
     widget_tracking.track(f"token {line.token}")
-    if clicked and not taken:
-        state.requests.append(Branch(step.index, line.token))
-    if imgui.is_item_hovered():
+    hovered, still = imgui.is_item_hovered(), hovered_still()
+    sign = ImVec2(corner.x + width - size, corner.y)
+    on_sign = _opener(state, line.token, sign, size) and hovered
+    if hovered:
         state.hovered = Selection(token=line.token)
-    if hovered_still():
+    if clicked and on_sign:
+        state.logits.ladder = None if state.logits.ladder == line.token else line.token
+    elif clicked and not taken:
+        state.requests.append(Branch(step.index, line.token))
+    if still and on_sign:
+        imgui.set_tooltip("Show how this token gets its probability, or hide it  S")
+    elif still:
         imgui.set_tooltip(tooltip_text(line, taken, state))
+
+
+def _opener(state: State, token: int, corner: ImVec2, size: float) -> bool:
+    """Draw the sign that opens or closes the row's ladder; True while the mouse is in its square."""
+    end, half = ImVec2(corner.x + size, corner.y + size), size / 5
+    widget_tracking.rects[f"ladder {token}"] = widget_tracking.WidgetRect(corner.x, corner.y, end.x, end.y)
+    over = bool(imgui.is_mouse_hovering_rect(corner, end))
+    x, y = (corner.x + end.x) / 2, (corner.y + end.y) / 2
+    ink, canvas = packed(theme.now.text if over else theme.now.text_dim), imgui.get_window_draw_list()
+    if state.logits.ladder == token:
+        low, high, tip = ImVec2(x - half, y - half), ImVec2(x + half, y - half), ImVec2(x, y + half)
+    else:
+        low, high, tip = ImVec2(x - half, y - half), ImVec2(x + half, y), ImVec2(x - half, y + half)
+    canvas.add_triangle_filled(low, high, tip, ink)
+    return over
 
 
 def _cell(name: str, line: Line) -> None:

@@ -11,9 +11,9 @@ import wgpu
 import wgsl
 from compute.gpu.kernels import Kernel
 from compute.sampling.options import GenerateOptions
+from compute.sampling.random_numbers import gumbel, threefry
 from compute.sampling.sampler import MAX_TOP, RING, Sampler, SampleResult, parse_draw
 from compute.selftest.draws import END_OF_TEXT, order_of
-from compute.selftest.random_numbers import gumbel, threefry
 
 from helpers.gpu import Gpu
 

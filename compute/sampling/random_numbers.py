@@ -22,8 +22,13 @@ def threefry(key: tuple[int, int], x0: np.ndarray, x1: int) -> np.ndarray:
     return a.astype(np.uint32)
 
 
+def uniform(bits: np.ndarray) -> np.ndarray:
+    """Numbers between 0 and 1, float64 [n], from uniform random words uint32 [n]."""
+    numbers: np.ndarray = (bits.astype(np.float64) + 0.5) / 2**32
+    return numbers
+
+
 def gumbel(bits: np.ndarray) -> np.ndarray:
-    """Gumbel noise float64 [n] from uniform random words uint32 [n]."""
-    uniform = (bits.astype(np.float64) + 0.5) / 2**32
-    noise: np.ndarray = -np.log(-np.log1p(-uniform))
+    """Gumbel noise float64 [n] from uniform random words uint32 [n]: -ln(-ln(1 - u))."""
+    noise: np.ndarray = -np.log(-np.log1p(-uniform(bits)))
     return noise
