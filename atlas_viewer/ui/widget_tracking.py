@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from imgui_bundle import imgui
+from imgui_bundle import ImVec2, imgui
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,11 @@ def track(identity: str) -> None:
     """Record the rectangle of the last widget drawn under `identity`."""
     low, high = imgui.get_item_rect_min(), imgui.get_item_rect_max()
     rects[identity] = WidgetRect(low.x, low.y, high.x, high.y)
+
+
+def mark(identity: str, low: ImVec2, high: ImVec2) -> None:
+    """Record that the selection highlights something, as the rectangle of `marked IDENTITY`."""
+    rects[f"marked {identity}"] = WidgetRect(low.x, low.y, high.x, high.y)
 
 
 def _tracked(function: Callable[..., Any]) -> Callable[..., Any]:

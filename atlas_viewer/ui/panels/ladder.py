@@ -15,9 +15,9 @@ from atlas_viewer.state.state import State
 from atlas_viewer.state.timeline import played_back
 from atlas_viewer.ui import theme, widget_tracking
 
-from .widgets import elided, packed
+from .widgets import drawable, elided, packed
 
-_LABELS = 9.5  # ems, the width of the names of the rungs
+_LABELS = 8.5  # ems, the largest width of the names of the rungs
 _BAR = 1.0  # ems, the height of the cumulative bar
 _RACERS = 5
 _PADDING = 0.6  # ems
@@ -25,6 +25,7 @@ _SEGMENTS = 40  # tokens with a segment of their own in the cumulative bar
 _WAITING = "The sampling ladder needs all logits of the step: pause the run, or open a recording with logits."
 
 TextOf = Callable[[int], str]
+_kept: tuple[object, Content] | None = None  # of the latest frame, with what it depends on
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,12 @@ def rows_of(ladder: Ladder, note: str) -> tuple[Row, ...]:
     if options.repetition_penalty != 1:
         sign = "/" if ladder.logit > 0 else "*"
         how = f"{sign} {options.repetition_penalty:g}" if ladder.repeated else "not in the context: unchanged"
-        rows.append(Row("repetition penalty", f"{ladder.penalized:.4f}   {how}"))
+        rows.append(Row("penalty", f"{ladder.penalized:.4f}   {how}"))
     if options.temperature == 0:
         rows.append(Row("temperature 0", "the largest logit is taken; nothing is random"))
         return (*rows, Row("probability", percent(ladder.probability).strip(), "result"))
     rows.append(Row("temperature", f"{ladder.scaled:.4f}   / {options.temperature:g}"))
-    rows.append(Row("minus the largest", f"{ladder.scaled - ladder.highest:.4f}   - {ladder.highest:.4f}"))
+    rows.append(Row("- largest", f"{ladder.scaled - ladder.highest:.4f}   - {ladder.highest:.4f}"))
     for rung in ladder.rungs:
         rows.append(
             Row(rung.label, f"{rung.compared}: {'kept' if rung.kept else 'removed'}", "" if rung.kept else "out")
@@ -75,14 +76,17 @@ def rows_of(ladder: Ladder, note: str) -> tuple[Row, ...]:
 def race_rows(race: Race, drawn: int, text_of: TextOf, by_hand: bool, changed: bool) -> tuple[Row, ...]:
     """The lines about the random numbers. drawn: the token that the step has; changed: the sliders have moved."""
     rows = [
-        Row("draw", "every token gets its own random number u; the largest score wins"),
-        Row("", "score = logit after temperature, minus the largest, + noise; noise = -ln(-ln(1 - u))"),
-        Row("", f"u comes from seed {race.seed}, step {race.step} and the token's id"),
+        Row(
+            "draw",
+            "No single number picks a point of the bar. Every token gets a random number u of its own, from seed "
+            f"{race.seed}, step {race.step} and its id. Its score is the number above plus -ln(-ln(1 - u)). "
+            "The largest score wins, which happens with the probability above:",
+        )
     ]
     for place, racer in enumerate(race.racers):
         gap = racer.score - racer.noise
-        won = "   wins" if place == 0 else ""
-        text = f"u {racer.uniform:.6f}   {gap:8.4f} + {racer.noise:7.4f} = {racer.score:8.4f}{won}"
+        won = "  wins" if place == 0 else ""
+        text = f"u {racer.uniform:.4f}  {gap:.3f} + {racer.noise:.3f} = {racer.score:.3f}{won}"
         rows.append(Row(text_of(racer.token), text, "result" if place == 0 else ""))
     winner = race.racers[0].token
     if changed and winner != drawn:
@@ -96,32 +100,52 @@ def race_rows(race: Race, drawn: int, text_of: TextOf, by_hand: bool, changed: b
 
 def content(state: State, distribution: Distribution | None, token: int, text_of: TextOf) -> Content:
     """What to show for a token; one line of explanation while the logits of the step are not known."""
+    global _kept
     step, run = state.step, state.run
     if distribution is None or step is None or run is None:
         return Content((Row("", _WAITING),))
+    by_hand = run.parent is not None and step.index == run.fork
     # A recording is shown with its own options.
-    shown = distribution if played_back(state) is not None else with_sliders(distribution, state.options)
-    changed = shown is not distribution
-    note = f"the sliders as they are now: {changes_in_words(distribution.options, shown.options)}" if changed else ""
+    sliders = distribution.options if played_back(state) is not None else state.options
+    key = distribution, sliders, token, step.token, by_hand
+    if _kept is None or _kept[0] != key:  # random numbers of all tokens take milliseconds
+        _kept = key, _content(distribution, with_sliders(distribution, sliders), token, text_of, step.token, by_hand)
+    return _kept[1]
+
+
+def _content(
+    drawn: Distribution, shown: Distribution, token: int, text_of: TextOf, taken: int, by_hand: bool
+) -> Content:
+    changed = shown is not drawn
+    note = f"the sliders as they are now: {changes_in_words(drawn.options, shown.options)}" if changed else ""
     rows, race = rows_of(ladder_of(shown, token), note), race_of(shown, _RACERS)
     order = shown.draw_order[: min(shown.kept, _SEGMENTS)]
     shares = tuple((int(known), float(shown.drawn[known])) for known in order)
     if race is None:
         return Content(rows, shares)
-    by_hand = run.parent is not None and step.index == run.fork
-    return Content(rows, shares, race_rows(race, step.token, text_of, by_hand, changed), race.racers[0].token)
+    return Content(rows, shares, race_rows(race, taken, text_of, by_hand, changed), race.racers[0].token)
 
 
-def height(shown: Content) -> float:
-    """Height of the ladder, in pixels."""
-    lines = len(shown.rows) + len(shown.race)
+def height(shown: Content, width: float) -> float:
+    """Height of the ladder in pixels, for its width."""
+    inner = width - 2 * theme.em(_PADDING)
     bar = theme.em(_BAR) + theme.em(_PADDING) if shown.shares else 0.0
-    return lines * float(imgui.get_text_line_height_with_spacing()) + bar + theme.em(_PADDING)
+    return sum(_height(row, inner) for row in (*shown.rows, *shown.race)) + bar + theme.em(_PADDING)
+
+
+def _labels(width: float) -> float:
+    return min(theme.em(_LABELS), width / 4)
+
+
+def _height(row: Row, width: float) -> float:
+    """Height of a line, whose text wraps."""
+    size = imgui.calc_text_size(row.text, wrap_width=width - _labels(width))
+    return max(float(size.y), float(imgui.get_text_line_height())) + float(imgui.get_style().item_spacing.y) / 2
 
 
 def draw(shown: Content, token: int, corner: ImVec2, width: float) -> None:
     """Draw the ladder at a corner of the screen, `width` pixels wide."""
-    low, high = corner, ImVec2(corner.x + width, corner.y + height(shown))
+    low, high = corner, ImVec2(corner.x + width, corner.y + height(shown, width))
     canvas = imgui.get_window_draw_list()
     canvas.add_rect_filled(low, high, packed(theme.now.back_deep))
     canvas.add_rect_filled(low, ImVec2(low.x + theme.em(0.2), high.y), packed(theme.now.mark))
@@ -135,14 +159,14 @@ def draw(shown: Content, token: int, corner: ImVec2, width: float) -> None:
 
 def _rows(rows: tuple[Row, ...], corner: ImVec2, width: float) -> float:
     """Draw lines of label and text. Returns the y coordinate below them."""
-    canvas, labels = imgui.get_window_draw_list(), min(theme.em(_LABELS), width / 3)
+    canvas, labels = imgui.get_window_draw_list(), _labels(width)
     inks = {"": theme.now.text, "out": theme.now.error, "result": theme.now.accent}
-    y = corner.y
+    font, size, y = imgui.get_font(), imgui.get_font_size(), corner.y
     for row in rows:
-        canvas.add_text(ImVec2(corner.x, y), packed(theme.now.text_dim), elided(row.label, labels - theme.em(0.5)))
-        shown = elided(row.text, width - labels)
-        canvas.add_text(ImVec2(corner.x + labels, y), packed(inks[row.kind]), shown)
-        y += imgui.get_text_line_height_with_spacing()
+        canvas.add_text(ImVec2(corner.x, y), packed(theme.now.text_dim), elided(row.label, labels - theme.em(0.3)))
+        left = ImVec2(corner.x + labels, y)
+        canvas.add_text(font, size, left, packed(inks[row.kind]), drawable(row.text), wrap_width=width - labels)
+        y += _height(row, width)
     return y
 
 

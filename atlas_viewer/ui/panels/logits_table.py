@@ -133,10 +133,10 @@ def _lines(
 def _ladder(state: State, token: int, text_of: ladder.TextOf) -> None:
     """Draw the ladder of a token across all columns, as a row of its own."""
     shown = ladder.content(state, state.current_distribution, token, text_of)
-    imgui.table_next_row(imgui.TableRowFlags_.none, ladder.height(shown))
+    left, width = imgui.get_window_pos().x, imgui.get_window_size().x - imgui.get_style().scrollbar_size
+    imgui.table_next_row(imgui.TableRowFlags_.none, ladder.height(shown, width))
     imgui.table_next_column()
     top = imgui.get_cursor_screen_pos().y - imgui.get_style().cell_padding.y
-    left, width = imgui.get_window_pos().x, imgui.get_window_size().x - imgui.get_style().scrollbar_size
     imgui.internal.table_push_background_channel()
     ladder.draw(shown, token, ImVec2(left, top), width)
     imgui.internal.table_pop_background_channel()
@@ -202,6 +202,8 @@ def _first(state: State, step: StepRecord, line: Line, taken: bool) -> None:
     )
     clicked, _ = imgui.selectable(f"{_count(line.rank)}##{line.token}", taken, flags)
     widget_tracking.track(f"token {line.token}")
+    if state.highlight.token == line.token:
+        widget_tracking.mark(f"token {line.token}", imgui.get_item_rect_min(), imgui.get_item_rect_max())
     hovered, still = imgui.is_item_hovered(), hovered_still()
     sign = ImVec2(corner.x + width - size, corner.y)
     on_sign = _opener(state, line.token, sign, size) and hovered

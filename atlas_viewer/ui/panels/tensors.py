@@ -142,6 +142,7 @@ def _row(state: State, line: Row, marked: bool, lit: frozenset[str]) -> None:
     if info.name in lit:
         end = ImVec2(corner.x + theme.em(_LIT), corner.y + imgui.get_text_line_height())
         imgui.get_window_draw_list().add_rect_filled(corner, end, packed(theme.now.mark))
+        widget_tracking.mark(info.name, corner, end)
     if imgui.is_item_hovered():
         state.hovered = Selection(layer=info.layer, element=TensorIndex(info.name))
     if clicked:

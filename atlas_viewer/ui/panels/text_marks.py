@@ -55,7 +55,7 @@ def draw(state: State, run: Run, pieces: Sequence[Piece], origin: ImVec2, line_h
             high = ImVec2(right, low.y + imgui.get_text_line_height())
             canvas.add_rect_filled(low, high, packed(ink, 0.25), 2.0)
             canvas.add_rect(low, high, packed(ink), 2.0, max(1.0, theme.em(theme.OUTLINE) / 2))
-            widget_tracking.rects[f"text{position}"] = widget_tracking.WidgetRect(low.x, low.y, high.x, high.y)
+            widget_tracking.mark(f"text{position}", low, high)
 
 
 def _selected(state: State, start: int, stop: int) -> Iterator[tuple[int, tuple[int, int]]]:
@@ -67,7 +67,9 @@ def _selected(state: State, start: int, stop: int) -> Iterator[tuple[int, tuple[
             return
         token = token_at(state, position)
         if token is not None and selecting.shows_token(state.highlight, position, token[0]):
-            yield position, span
+            # The space before a word is not marked: it may be at the end of another line.
+            spaces = len(token[1]) - len(token[1].lstrip()) if token[1].strip() else 0
+            yield position, (min(span[0] + spaces, span[1]), span[1])
 
 
 def _character(pieces: Sequence[Piece], x: float, line: float) -> int | None:

@@ -145,6 +145,7 @@ def _field(state: State, tokens: PromptTokens, first_seen: int) -> None:
             if selecting.shows_token(state.highlight, position, tokens.tokens[index][0]):
                 outline = max(1.0, theme.em(theme.OUTLINE))
                 imgui.get_window_draw_list().add_rect(corner, end, packed(theme.now.mark), 2.0, outline)
+                widget_tracking.mark(f"token{index}", corner, end)
             widget_tracking.rects[f"token{index}"] = widget_tracking.WidgetRect(corner.x, corner.y, end.x, end.y)
     if imgui.is_window_hovered():
         mouse = imgui.get_mouse_pos()

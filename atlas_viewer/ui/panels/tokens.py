@@ -220,6 +220,7 @@ def _paint(
     )
     if selecting.shows_token(state.highlight, len(run.prompt_tokens) + step.index, step.token):
         canvas.add_rect(corner, end, packed(theme.now.mark), 3.0, max(1.0, theme.em(theme.OUTLINE)))
+        widget_tracking.mark(f"chip{step.index}", corner, end)
     if run.parent is not None and step.index == run.fork:  # chosen by hand
         canvas.add_rect(corner, end, packed(_MARK), 3.0)
     if step.index and step.index in run.changes:
