@@ -210,7 +210,9 @@ def _first(state: State, step: StepRecord, line: Line, taken: bool) -> None:
     if hovered:
         state.hovered = Selection(token=line.token)
     if clicked and on_sign:
-        state.logits.ladder = None if state.logits.ladder == line.token else line.token
+        opened = state.logits.ladder == line.token
+        state.logits.ladder = None if opened else line.token
+        state.selected = state.selected if opened else Selection(token=line.token)
     elif clicked and not taken:
         state.requests.append(Branch(step.index, line.token))
     if still and on_sign:
