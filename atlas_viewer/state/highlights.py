@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -118,17 +119,31 @@ def strip_runs(info: TensorInfo, boxes: list[Box], span: Span) -> list[tuple[int
 
     Boxes that nearly every cell shows a part of are left out: they would highlight the whole tensor.
     """
-    cells = np.zeros(span.cells, bool)
-    per_cell = span.values / span.cells
+    return _runs(tuple(boxes), info.shape, span.cells, span.values)
+
+
+@functools.lru_cache(maxsize=512)  # the tensors of all blocks have the same shapes
+def _runs(boxes: tuple[Box, ...], shape: tuple[int, ...], cells: int, values: int) -> list[tuple[int, int]]:
+    changes = np.zeros(cells + 1, np.int64)  # +1 where a run of cells begins, -1 after its last one
     for box in boxes:
         inner = box[-1][1] - box[-1][0]
-        if inner < info.shape[-1] and per_cell > info.shape[-1] / 2:
+        if inner < shape[-1] and values / cells > shape[-1] / 2:
             continue
         starts = np.zeros(1, np.int64)
-        for (start, stop), size in zip(box[:-1], info.shape[:-1], strict=True):
+        for (start, stop), size in zip(box[:-1], shape[:-1], strict=True):
             starts = (starts[:, None] * size + np.arange(start, stop)).reshape(-1)
-        starts = starts * info.shape[-1] + box[-1][0]
-        for first in starts.tolist():
-            cells[span.cell_of(first) : span.cell_of(first + inner - 1) + 1] = True
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], cells, [False])).astype(np.int8)))
+        starts = starts * shape[-1] + box[-1][0]
+        np.add.at(changes, _cells_of(starts, cells, values), 1)
+        np.add.at(changes, _cells_of(starts + inner - 1, cells, values) + 1, -1)
+    lit = np.concatenate(([False], np.cumsum(changes) > 0))
+    edges = np.flatnonzero(np.diff(lit.astype(np.int8)))
     return [(int(start), int(end) - 1) for start, end in edges.reshape(-1, 2)]
+
+
+def _cells_of(indices: np.ndarray, cells: int, values: int) -> np.ndarray:
+    """As `Span.cell_of`, for many indices, int64."""
+    found: np.ndarray = np.minimum(indices, cells - 1)
+    if cells not in (values, 1):
+        sampled = np.maximum(((indices + 1) * (cells - 1) - 1) // (values - 1), 0)
+        found = np.where(indices >= values - 1, cells - 1, sampled)
+    return found

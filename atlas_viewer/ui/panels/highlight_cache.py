@@ -17,19 +17,20 @@ _kept: dict[str, tuple[object, object]] = {}  # key and result, by what was comp
 
 
 @dataclass(frozen=True, eq=False)
-class _Same:
+class Same:
     """Part of a key: equal only for the same object, which it keeps alive."""
 
     value: object
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.value is self.value
+        return isinstance(other, Same) and other.value is self.value
 
     def __hash__(self) -> int:
         return id(self.value)
 
 
-def _keep(what: str, key: object, make: Callable[[], _Result]) -> _Result:
+def keep(what: str, key: object, make: Callable[[], _Result]) -> _Result:
+    """The result of `make` for this key, made again only when the key changes."""
     known = _kept.get(what)
     if known is None or known[0] != key:
         known = _kept[what] = (key, make())
@@ -38,7 +39,7 @@ def _keep(what: str, key: object, make: Callable[[], _Result]) -> _Result:
 
 
 def _key(state: State, target: Target) -> tuple[object, ...]:
-    return target, state.inspection.rows, _Same(state.inspection.tensors)
+    return target, state.inspection.rows, Same(state.inspection.tensors)
 
 
 def _boxes(state: State, target: Target) -> list[tuple[TensorInfo, list[Box]]]:
@@ -51,7 +52,7 @@ def names(state: State) -> frozenset[str]:
     if not state.highlight:
         return frozenset()
     target = Target.of(state, state.highlight)
-    return _keep("names", _key(state, target), lambda: tensors_of(state, target))
+    return keep("names", _key(state, target), lambda: tensors_of(state, target))
 
 
 def on_map(state: State) -> tuple[np.ndarray, list[str]]:
@@ -69,7 +70,7 @@ def on_map(state: State) -> tuple[np.ndarray, list[str]]:
                 tensors.append(info.name)
         return np.array(rectangles, np.float64).reshape(-1, 4), tensors
 
-    return _keep("map", (*_key(state, target), _Same(layout)), make)
+    return keep("map", (*_key(state, target), Same(layout)), make)
 
 
 def on_strip(state: State) -> list[tuple[int, int, int, int]]:
@@ -90,7 +91,7 @@ def on_strip(state: State) -> list[tuple[int, int, int, int]]:
                 found += [(box.x + x, box.y + y, wide, high) for x, y, wide, high in parts]
         return found
 
-    return _keep("strip", (*_key(state, target), _Same(sheet)), make)
+    return keep("strip", (*_key(state, target), Same(sheet)), make)
 
 
 def _lines(first: int, last: int, columns: int) -> list[tuple[int, int, int, int]]:

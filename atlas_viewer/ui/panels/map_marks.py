@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from imgui_bundle import ImVec2, imgui
 
@@ -35,24 +37,41 @@ class MapMarks:
             return
         token = token_at(state, selected.position)
         text = quoted(token[1]) if token else f"token {selected.position}"
-        boxes, texts = self._stages(state, text)
+        stages = highlight_cache.keep(
+            "stages",
+            (highlight_cache.Same(self._tensors), text, imgui.get_font_size()),
+            lambda: _stages(state, self._tensors, text),
+        )
+        boxes = self._all[stages.rows]
+        near = boxes[:, 2] - boxes[:, 0] >= stages.widths
         inside = (boxes[:, 2] > self._start.x) & (boxes[:, 0] < self._end.x)
-        inside &= (boxes[:, 3] > self._start.y) & (boxes[:, 1] < self._end.y)
-        kept = [label for label, seen in zip(texts, inside, strict=True) if seen]
-        picture_marks.labels(boxes[inside], kept, self._start, self._end)
+        inside &= (boxes[:, 3] > self._start.y) & (boxes[:, 1] < self._end.y) & (near | stages.first)
+        texts = [stages.texts[at] if near[at] else text for at in np.flatnonzero(inside)]
+        picture_marks.labels(boxes[inside], texts, self._start, self._end)
 
-    def _stages(self, state: State, token: str) -> tuple[np.ndarray, list[str]]:
-        """The row of the token in each activation, and its label: the name of the stage is left out from afar."""
-        tensors, named = state.inspection.tensors, {""}
-        boxes: list[np.ndarray] = []
-        texts: list[str] = []
-        for box, name in zip(self._all, self._tensors, strict=True):
-            info = tensors[name]
-            text = f"{token} {split_name(name)[1]}"
-            near = box[2] - box[0] >= imgui.calc_text_size(text).x
-            if not info.per_token or name in named or (not near and info.section in named):
-                continue
-            named |= {name, info.section}
-            boxes.append(box)
-            texts.append(text if near else token)
-        return np.array(boxes).reshape(-1, 4), texts
+
+@dataclass(frozen=True, eq=False)
+class _Stages:
+    """The labels of a token's rows: one for each activation.
+
+    rows: indices of the rows' rectangles; widths: of the texts, in pixels; first: true for the first activation of each
+    part of the model, which alone is labeled, without the stage, where there is no space for the text.
+    """
+
+    rows: np.ndarray
+    texts: list[str]
+    widths: np.ndarray
+    first: np.ndarray
+
+
+def _stages(state: State, names: list[str], token: str) -> _Stages:
+    tensors = state.inspection.tensors
+    first_of: dict[str, int] = {}
+    for at, name in enumerate(names):
+        if tensors[name].per_token:
+            first_of.setdefault(name, at)
+    texts = [f"{token} {split_name(name)[1]}" for name in first_of]
+    widths = np.array([imgui.calc_text_size(text).x for text in texts])
+    sections = [tensors[name].section for name in first_of]
+    first = np.array([at == 0 or sections[at - 1] != section for at, section in enumerate(sections)], bool)
+    return _Stages(np.array(list(first_of.values()), np.int64), texts, widths, first)
