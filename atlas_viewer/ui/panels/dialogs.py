@@ -17,7 +17,7 @@ from .widgets import dim
 _INPUT = (
     ("Wheel, drag", "zoom Strip or Map around the cursor, pan"),
     ("Double-click", "on Strip: show all of it; on Map: go to the weights that produced a value"),
-    ("Click", "on a name on Map: show the tensor or block of that name"),
+    ("Click", "select a value or token, or nothing; on a name on Map: show the tensor or block of that name"),
     ("Side buttons", "of the mouse, on Map: back and forward"),
     ("Right-click", "pin the value under the cursor"),
     ("Arrow keys", "move the inspected cell or pin; without one, pan Strip or Map"),
