@@ -15,13 +15,13 @@ from atlas_viewer.state.requests import Branch
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import widget_tracking
-from atlas_viewer.ui.panels import distribution, ladder, logits, logits_table
+from atlas_viewer.ui.panels import distribution, logits, logits_table
 from atlas_viewer.ui.panels.widgets import quoted
 from atlas_viewer.ui.services import Services
 from compute.sampling.options import GenerateOptions
 
 from helpers.fake_generation import FakeTokenizer, fake_step
-from helpers.screen import Screen, context, press
+from helpers.screen import Screen, context
 
 __all__ = ["context"]
 
@@ -318,54 +318,3 @@ def test_a_frame_with_two_hundred_rows_costs_only_the_visible_ones(
     assert 5 < len(drawn) < 30
     assert len(tables[0].lines) == 200  # type: ignore[attr-defined]
     assert all(found is tables[0] for found in tables), "the table is rebuilt in every frame"
-
-
-def test_a_row_opens_its_sampling_ladder_and_does_not_branch(screen: Screen, state: State) -> None:
-    state.distribution = whole(4)
-    screen.frame(2)
-    token = int(state.distribution.order[2])
-    screen.click(f"ladder {token}")
-    assert state.logits.ladder == token
-    assert not state.requests
-    assert "ladder" in widget_tracking.rects
-    below = widget_tracking.rects["ladder"]
-    assert below.top >= widget_tracking.rects[f"token {token}"].bottom - 2
-    after = int(state.distribution.order[3])
-    assert widget_tracking.rects[f"token {after}"].top >= below.bottom - 4
-    screen.click(f"ladder {token}")
-    assert state.logits.ladder is None
-    press(screen, "S")
-    assert state.logits.ladder == token  # the one that is selected
-    press(screen, "S")
-    press(screen, "Escape")
-    press(screen, "S")
-    assert state.step is not None
-    assert state.logits.ladder == state.step.token
-
-
-def test_the_ladder_follows_the_sliders_and_names_what_was_drawn(state: State) -> None:
-    def rows(token: int) -> dict[str, str]:
-        shown = ladder.content(state, state.current_distribution, token, str)
-        return {row.label: row.text for row in (*shown.rows, *shown.race)}
-
-    step = state.step
-    assert step is not None
-    assert list(rows(step.token)) == [""]  # without logits, one line says why
-    known = state.distribution = Distribution(4, np.log([8, 4, 2, 1, 1]).astype(np.float32), OPTIONS)
-    state.options = OPTIONS
-    first = rows(0)
-    weight = np.exp(known.scaled_delta[1])
-    total = np.exp(known.scaled_delta[: known.kept]).sum()
-    share = percent(float(known.drawn[1])).strip()
-    assert rows(1)["probability"] == f"exp({np.log(weight):.2f}) / sum = {weight:.4g} / {total:.4g} = {share}"
-    assert first["probability"].startswith("exp(0.00) / sum = 1 / ")
-    assert "options" not in first
-    assert "top-k 40" in first
-    state.options = dataclasses.replace(OPTIONS, temperature=0.4, top_k=0)
-    moved = rows(1)
-    assert moved["options"] == "the sliders as they are now: temperature 0.4 (0.8 before), top-k 0 (40 before)"
-    assert moved["probability"].startswith("exp(-1.73) / sum = 0.1768 / ")
-    assert "top-k 40" not in moved
-    state.options = dataclasses.replace(OPTIONS, temperature=0.0)
-    assert rows(1)["temperature 0"] == "the largest logit is taken; nothing is random"
-    assert "draw" not in rows(1)
