@@ -146,6 +146,16 @@ class Engine:
         """Logits of the latest pass, float32 [padded vocabulary, rounded up to a multiple of 4]."""
         return self._memory.shared.logits
 
+    @property
+    def state_buffer(self) -> wgpu.GPUBuffer:
+        """The state of the latest pass, see wgsl/common/state.wgsl."""
+        return self._memory.shared.state
+
+    @property
+    def history_buffer(self) -> wgpu.GPUBuffer:
+        """The token ids of the text, u32."""
+        return self._memory.shared.history
+
     def read_logits(self) -> np.ndarray:
         """The logits of the latest pass, float32 [padded vocabulary]. Blocks, so never call it inside a frame."""
         return self._memory.read_logits()

@@ -1,4 +1,4 @@
-"""Checks of all views: patterns, probes, statistics, Strip and Map."""
+"""Checks of all views: patterns, probes, formulas, statistics, Strip and Map."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from compute.forward.load_options import LoadOptions
 from compute.weights.dtypes import DTYPES
 
 from .check import Check
+from .formulas import formulas
 from .gpu import Gpu
 from .lookups import patterns, probes
 from .map import center, maps
@@ -29,6 +30,7 @@ def checks(gpu: Gpu) -> Iterator[Check]:
         engine = Engine.load(source, LoadOptions(context=CONTEXT, program="rows"))
         yield patterns(engine, source)
         yield probes(engine, source)
+        yield formulas(engine, source)
         yield strip(engine, source)
         yield statistics(engine, source)
         yield from maps(engine, source, base)

@@ -1,0 +1,222 @@
+"""How each kind of operation computes an element: what to collect on the GPU, and the formula that it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from compute.errors import UsageError
+from compute.forward.engine import Engine
+from compute.models.operations import Activation, Add, Alias, Attention, Gather, Head, LayerNorm, Linear, Operation
+from compute.models.readings import Form, Reading, readings
+from compute.models.tensor_index import TensorIndex, is_inside
+
+from .formula import Formula, Number, Operand, Source, Terms, formula
+from .formula_attention import out_plan, pattern_plan, scores_plan
+from .formula_text import cell, of, shown
+from .formula_work import FormulaWork
+
+Results: TypeAlias = "npt.NDArray[np.float32]"
+Plan: TypeAlias = "Callable[[Results], Formula]"  # makes the formula of the results, once they have arrived
+
+
+def plan(engine: Engine, work: FormulaWork, element: TensorIndex) -> Plan:
+    """Ask `work` for the numbers of an element of an activation or the logits of the latest pass.
+
+    The element may also be one of queries, keys, values or scores, under the names of `compute.models.readings`.
+    Raises `UsageError` for anything else.
+    """
+    description, reading = engine.description, _reading(engine, element.name)
+    operation = description.head if reading is None else reading.operation
+    shape = formula_shape(engine, element.name)
+    if element.count != 1 or not is_inside(element.index, shape):
+        raise UsageError(f"{element}: there is no such value; {element.name} is {' x '.join(map(str, shape))}")
+    if isinstance(operation, Attention) and reading is not None and reading.name != operation.output:
+        if reading.form is Form.SCORES:
+            return scores_plan(work, operation, element)
+        if reading.form is Form.WHOLE:
+            return pattern_plan(work, operation, element)
+        third = (Form.QUERY, Form.KEY, Form.VALUE).index(reading.form)
+        row, column = element.index
+        element = TensorIndex(operation.qkv, (row, column + third * operation.columns))
+        operation = description.outputs[operation.qkv]
+    value = work.values(element.name, element.index)
+    collected = _plan(engine, work, operation, element)
+    return lambda results: collected(results, float(results[value][0]))
+
+
+def explained(engine: Engine, name: str) -> bool:
+    """True when elements of `name` have formulas: activations, what follows from them, and the logits."""
+    return name == engine.description.head.output or name in readings(engine.description)
+
+
+def _reading(engine: Engine, name: str) -> Reading | None:
+    """What `name` reads; None for the logits."""
+    if name == engine.description.head.output:
+        return None
+    reading = readings(engine.description).get(name)
+    if reading is None:
+        what = "is a weight, which is not computed" if name in engine.description.weights else "no tensor has this name"
+        raise UsageError(f"{name}: {what}; formulas are of activations, such as {engine.description.stream[-1]}[0, 0]")
+    return reading
+
+
+def formula_shape(engine: Engine, name: str) -> tuple[int, ...]:
+    """The shape in the latest pass of what has formulas. Raises `UsageError` for other names."""
+    reading = _reading(engine, name)
+    if reading is None:
+        return (engine.description.head.columns,)
+    return tuple(engine.registry.rows if isinstance(size, str) else size for size in reading.shape())
+
+
+_Collected: TypeAlias = "Callable[[Results, float], Formula]"
+
+
+def _plan(engine: Engine, work: FormulaWork, operation: Operation, element: TensorIndex) -> _Collected:
+    match operation:
+        case Alias():
+            return _sum(work, operation, (operation.source,), element)
+        case Add():
+            return _sum(work, operation, operation.terms, element)
+        case Gather():
+            return _gather(engine, work, operation, element)
+        case LayerNorm():
+            return _norm(work, operation, element)
+        case Linear():
+            return _linear(engine, work, operation, element)
+        case Activation():
+            return _activation(work, operation, element)
+        case Attention():
+            return out_plan(work, operation, element)
+    raise UsageError(f"{element}: there is no formula for the operation {operation.kind}")
+
+
+def _sum(work: FormulaWork, operation: Operation, names: tuple[str, ...], element: TensorIndex) -> _Collected:
+    """A sum of activations, or one of them under another name."""
+    at = tuple(TensorIndex(name, element.index) for name in names)
+    slices = [work.values(one.name, one.index) for one in at]
+
+    def collected(results: Results, value: float) -> Formula:
+        values = np.concatenate([results[part] for part in slices])
+        terms = Terms(values, np.ones_like(values), values, at, (None,) * len(at))
+        operator = " + ".join(shown(one, element) for one in at)
+        sources = tuple(cell(one) for one in at)
+        return formula(element, operation.kind, operator, value, terms, sources=sources)
+
+    return collected
+
+
+def _gather(engine: Engine, work: FormulaWork, operation: Gather, element: TensorIndex) -> _Collected:
+    """A value of a table, in the row of the token or of the position."""
+    row, column = element.index
+    if operation.by == "position":
+        position = min(engine.registry.first_position + row, operation.table.shape[0] - 1)
+        found = work.values(operation.table.name, (position, column))
+    else:
+        position, found = None, work.token_row(operation.table, row, column)
+
+    def collected(results: Results, value: float) -> Formula:
+        index = int(results[found][1]) if position is None else position
+        at = TensorIndex(operation.table.name, (index, column))
+        values = results[found][:1].copy()
+        terms = Terms(values, np.ones_like(values), values, (at,), (None,))
+        steps = (Number(operation.by, float(index)),)
+        whole = Source(at.name, ((index, index + 1), (0, operation.columns)))
+        return formula(
+            element, operation.kind, shown(at, element), value, terms, steps=steps, sources=(cell(at),),
+            operands=(Operand(whole, np.empty(0, np.float32)),),
+        )  # fmt: skip
+
+    return collected
+
+
+def _norm(work: FormulaWork, operation: LayerNorm, element: TensorIndex) -> _Collected:
+    row, column = element.index
+    x = work.values(operation.x, (row, 0), operation.columns)
+    norm = work.norm(x, column, operation.epsilon)
+    scale_at, at = TensorIndex(operation.scale.name, (column,)), TensorIndex(operation.x, element.index)
+    normalized = slice(norm.start + 2, norm.stop)
+    scale = work.values(scale_at.name, scale_at.index)
+    product = work.products(normalized, scale)
+    shift_at = None if operation.shift is None else TensorIndex(operation.shift.name, (column,))
+    shift = None if shift_at is None else work.values(shift_at.name, shift_at.index)
+
+    def collected(results: Results, value: float) -> Formula:
+        constants = () if shift is None else (Number("shift", float(results[shift][0]), shift_at),)
+        mean, deviation, _ = (float(part) for part in results[norm])
+        steps = (
+            Number("input", float(results[x][column]), at),
+            Number("mean", mean),
+            Number("deviation", deviation),
+        )
+        terms = Terms(results[normalized].copy(), results[scale].copy(), results[product].copy(), (at,), (scale_at,))
+        added = "" if shift_at is None else f" + {shown(shift_at, element)}"
+        operator = f"({shown(at, element)} - mean) / deviation * {shown(scale_at, element)}{added}"
+        # The mean is subtracted again, in another order of additions.
+        slack = 8 * _largest(results[x]) / deviation * abs(float(results[scale][0])) if deviation else 0.0
+        whole = Source(operation.x, ((row, row + 1), (0, operation.columns)))
+        sources = (whole, cell(scale_at), *(() if shift_at is None else (cell(shift_at),)))
+        operands = (Operand(whole, results[x].copy()),)
+        return formula(
+            element, operation.kind, operator, value, terms, constants=constants, steps=steps, sources=sources,
+            operands=operands, slack=slack,
+        )  # fmt: skip
+
+    return collected
+
+
+def _linear(engine: Engine, work: FormulaWork, operation: Linear, element: TensorIndex) -> _Collected:
+    """A row of the input times a row of the matrix, plus the bias; the head reads the last row of the context."""
+    out = element.index[-1]
+    row = engine.registry.rows - 1 if isinstance(operation, Head) else element.index[0]
+    inputs = operation.weight.shape[1]
+    x = work.values(operation.x, (row, 0), inputs)
+    weight = work.values(operation.weight.name, (out, 0), inputs)
+    products = work.products(x, weight)
+    bias_at = None if operation.bias is None else TensorIndex(operation.bias.name, (out,))
+    bias = None if bias_at is None else work.values(bias_at.name, bias_at.index)
+    left = Source(operation.x, ((row, row + 1), (0, inputs)))
+    right = Source(operation.weight.name, ((out, out + 1), (0, inputs)))
+
+    def collected(results: Results, value: float) -> Formula:
+        constants = () if bias is None else (Number("bias", float(results[bias][0]), bias_at),)
+        terms = Terms(results[x].copy(), results[weight].copy(), results[products].copy(), left, right)
+        added = "" if bias_at is None else f"{shown(bias_at, element)} + "
+        operator = f"{added}sum of {of(left, element)} * {of(right, element)}"
+        sources = (left, right, *(() if bias_at is None else (cell(bias_at),)))
+        operands = (Operand(left, terms.left_values), Operand(right, terms.right_values))
+        return formula(
+            element, operation.kind, operator, value, terms, constants=constants, sources=sources, operands=operands
+        )
+
+    return collected
+
+
+def _activation(work: FormulaWork, operation: Activation, element: TensorIndex) -> _Collected:
+    """The input times the share of it that the function lets through."""
+    at = TensorIndex(operation.x, element.index)
+    x = work.values(at.name, at.index)
+    both = work.activation(x, operation.function)
+
+    def collected(results: Results, value: float) -> Formula:
+        share, product = results[both][:1].copy(), results[both][1:].copy()
+        steps = (Number("input", float(results[x][0]), at),)
+        terms = Terms(results[x].copy(), share, product, (at,), (None,))
+        operator = f"{operation.function}({shown(at, element)})"
+        slack = _activation_slack(float(results[x][0]), float(product[0]))
+        return formula(element, operation.kind, operator, value, terms, steps=steps, sources=(cell(at),), slack=slack)
+
+    return collected
+
+
+def _activation_slack(x: float, product: float) -> float:
+    """For `Formula.rounding`: the exponent of GELU, 1.6 x + 0.07 x^3, multiplies its rounding."""
+    return 4 * abs(product) * (1.6 * abs(x) + 0.072 * min(abs(x), 1e6) ** 3)
+
+
+def _largest(values: Results) -> float:
+    """The largest magnitude; NaN if there is one."""
+    return float(np.abs(values).max(initial=0.0))

@@ -1,0 +1,61 @@
+// The attention of one query over its keys, step by step. From `to` on, the results are the scores, exp(score - largest),
+// and pattern, `keys` values each, then the largest score and the sum of the exponentials. One workgroup.
+const THREADS = 64u;
+struct Params {
+    query: u32,     // row of the query
+    first: u32,     // row of the first key
+    keys: u32,
+    head: u32,
+    channels: u32,  // of queries, of keys, and of values
+    head_size: u32,
+    to: u32,
+    scale: f32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> qkv: array<f32>; // [context, 3 * channels]
+@group(0) @binding(2) var<storage, read_write> results: array<f32>;
+
+var<workgroup> partial: array<f32, THREADS>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(local_invocation_index) thread: u32) {
+    let exponentials = params.to + params.keys;
+    let pattern = exponentials + params.keys;
+    let query = params.query * 3u * params.channels + params.head * params.head_size;
+    // Each thread reads only the results that it has written itself.
+    var highest = -3.4e38;
+    for (var t = thread; t < params.keys; t += THREADS) {
+        let key = ((params.first + t) * 3u + 1u) * params.channels + params.head * params.head_size;
+        var score = 0.0;
+        for (var i = 0u; i < params.head_size; i++) { score += qkv[query + i] * qkv[key + i]; }
+        score *= params.scale;
+        results[params.to + t] = score;
+        highest = max(highest, score);
+    }
+    partial[thread] = highest;
+    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if (thread < half) { partial[thread] = max(partial[thread], partial[thread + half]); }
+    }
+    workgroupBarrier();
+    let largest = partial[0];
+    workgroupBarrier();
+    var total = 0.0;
+    for (var t = thread; t < params.keys; t += THREADS) {
+        let e = exp(results[params.to + t] - largest);
+        results[exponentials + t] = e;
+        total += e;
+    }
+    partial[thread] = total;
+    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if (thread < half) { partial[thread] += partial[thread + half]; }
+    }
+    workgroupBarrier();
+    let sum = partial[0];
+    for (var t = thread; t < params.keys; t += THREADS) { results[pattern + t] = results[exponentials + t] / sum; }
+    if (thread == 0u) {
+        results[pattern + params.keys] = largest;
+        results[pattern + params.keys + 1u] = sum;
+    }
+}
