@@ -23,6 +23,7 @@ from compute.errors import AtlasError
 from compute.generate.steps import Candidate, StepRecord
 from compute.models.config import ModelConfig
 from compute.text.tokenizer import Tokenizer
+from compute.views.formula import Formula, Number, Operand, Source, Term
 
 PAGE = Path(__file__).parent / "python.md"
 
@@ -39,7 +40,8 @@ _EXPORTED: dict[str, tuple[str, ...] | None] = {
 }  # fmt: skip
 _TOKENIZER = ("encode", "decode", "token_text", "token_label", "token_bytes", "find")
 _RETURNED: dict[type, tuple[str, ...] | None] = {
-    TokenScore: None, StepRecord: None, Candidate: None, Weights: None, ModelConfig: None, Tokenizer: _TOKENIZER,
+    TokenScore: None, StepRecord: None, Candidate: None, Formula: None, Term: None, Number: None, Source: None,
+    Operand: None, Weights: None, ModelConfig: None, Tokenizer: _TOKENIZER,
 }  # fmt: skip
 _ALIASES = {"Rows": Rows, "Scheme": Scheme}
 _LINE = 110  # characters of a signature on one line

@@ -22,10 +22,13 @@ from compute.models.config import ModelConfig
 from compute.models.description import Description
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import Tokenizer
+from compute.views.formula import Formula
+from compute.views.formula_pass import FormulaPass
 
 from .activation_reader import ActivationReader
 from .batches import batches
 from .capture import Capture
+from .explain import explained
 from .generation import Generation
 from .kept import Kept
 from .names import Names, Scheme
@@ -69,6 +72,7 @@ class Model:
         self._lock = threading.Lock()
         self._passes = WholePass(engine)
         self._reader: ActivationReader | None = None
+        self._formulas: FormulaPass | None = None
 
     @property
     def name(self) -> str:
@@ -275,6 +279,25 @@ class Model:
             )
         fits = self._tokenizer.vocabulary == config.vocabulary
         return scored(tokens, found, [self._tokenizer.token_text(token) if fits else "" for token in tokens])
+
+    def explain(self, prompt: str | Sequence[int], name: str, index: Sequence[int]) -> Formula:
+        """How one element was computed in a pass over a text: the largest terms of its sum, and where they come from.
+
+        prompt: a text or its token ids.
+        name: an activation, or `attn.q`, `attn.k`, `attn.v`, `attn.scores` or `attn.pattern` of a block, or the logits.
+        index: (token, column), (head, query, key) for patterns and scores, (token, vocabulary id) for the logits.
+
+        Raises `UsageError` for a text that is too long or an index that does not exist, `TensorNameError` for an
+        unknown name or a weight.
+
+        >>> print(model.explain("Once upon a time", "h.3.mlp.c_fc", (3, 12)).operator)
+        mlp.c_fc.bias[12] + sum of ln_2[3, :] * mlp.c_fc.weight[12, :]
+        """
+        tokens = self._texts.fitting(prompt, self.context, self.config.positions)
+        with self._in_use():
+            if self._formulas is None:
+                self._formulas = FormulaPass(self._engine)
+            return explained(self._passes, self._formulas, self._names, tokens, name, index)
 
     def _run(self, texts: Sequence[list[int]], kept: Kept) -> list[Run]:
         """One pass over texts of the same length that fit into the context together."""

@@ -15,7 +15,7 @@ TOP = 10  # the most terms that a formula lists
 
 @dataclass(frozen=True)
 class Number:
-    """A value with a name, such as a bias or the mean of a row. at: the element that it is; None if it is none."""
+    """A value with a name, such as a bias or the mean of a row. `at` is its element; None if it is none."""
 
     label: str
     value: float
@@ -24,7 +24,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Term:
-    """One product of the sum. index: its number in the sum, from 0; left_at and right_at: the factors' elements.
+    """One product of the sum, number `index` from 0. left_at and right_at are the factors' elements.
 
     `right` is 1 without an element when the term is the value at `left_at` itself.
     """
@@ -73,12 +73,18 @@ class Formula:
     """element = the sum of `constants` and of `count` products, each times `scale`.
 
     kind: that of the operation, see `compute.models.operations`; also "pattern" and "scores" for attention.
-    operator: the right-hand side as text; value: the element as the pass left it on the GPU.
+    operator: the right-hand side as text.
+    value: the element as the pass left it on the GPU.
     steps: intermediate values that are not added, such as the mean of a norm, in the order of computation.
     terms: the products with the largest magnitude, at most `TOP`, the largest first; NaN counts as the largest.
-    remainder: the sum of all other products; total: the sum of everything; difference: `value` - `total`.
-    magnitude: the sum of the magnitudes of everything added; slack: what else rounding grows with, see `rounding`.
-    sources: the elements that are read; operands: rows to picture; inner: how the first step was computed.
+    remainder: the sum of all other products.
+    total: the sum of everything.
+    difference: `value` - `total`.
+    magnitude: the sum of the magnitudes of everything added.
+    sources: the elements that are read.
+    operands: rows of numbers to picture.
+    slack: what else rounding grows with, see `rounding`.
+    inner: how the first step was computed.
     """
 
     element: TensorIndex

@@ -60,7 +60,7 @@ def test_the_first_lines_of_the_manual_print_what_it_shows() -> None:
     test = doctest.DocTestParser().get_doctest(examples, {}, "python.md", None, None)
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS, verbose=False)
     runner.run(test, clear_globs=False)
-    assert runner.summarize(verbose=False) == (0, 6)
+    assert runner.summarize(verbose=False) == (0, 10)
     assert test.globs["x"].flags.writeable is False
     assert test.globs["model"].weights["wte"].shape == (50304, 192)
 

@@ -18,7 +18,7 @@ from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
 from compute.gpu.device import is_software
 from compute.gpu.kernels import Kernel, Kernels, shared_kernels
-from compute.selftest import attention, check, draws, elementwise, lookups, matmul, norm, passes, transpose
+from compute.selftest import attention, check, draws, elementwise, formulas, lookups, matmul, norm, passes, transpose
 from compute.selftest import map as map_checks
 from compute.selftest import run as module
 from compute.selftest import statistics as statistics_checks
@@ -138,6 +138,13 @@ MUTANTS = (
     ("sample/scan", "penalty", "penalty * 1.01", lambda gpu: iter([draws.draws(gpu, 97, (), draws.OPTIONS[:1])])),
     ("forward/attention_pattern", "score *= SCALE", "score *= 1.01 * SCALE", viewed(lookups.patterns)),
     ("probe/range", "b.y < a.y", "b.y > a.y", lambda _: iter([lookups.probes(corrupted_engine(), CORRUPTED)])),
+    ("formula/operand", "id.x * params.stride", "id.x", viewed(formulas.formulas)),
+    ("formula/products", "* params.scale", "* 1.001 * params.scale", viewed(formulas.formulas)),
+    ("formula/norm", "+ params.epsilon", "+ 1.01 * params.epsilon + 0.001", viewed(formulas.formulas)),
+    ("formula/softmax", "score *= params.scale", "score *= 1.001 * params.scale", viewed(formulas.formulas)),
+    ("formula/activation", "results[params.to + 1u] = gelu(x)", "results[params.to + 1u] = 1.001 * gelu(x)",
+     viewed(formulas.formulas)),
+    ("formula/token_row", "+ params.row]", "]", viewed(formulas.formulas)),
     ("statistics/rows", "- 107", "- 106", viewed(statistics_checks.statistics)),
     ("strip/paint", "0.08", "0.16", viewed(strip_checks.strip)),
     ("map/paint", "sqrt(share)", "share", lambda _: map_checks.maps(engine_of(), loud_model(SMALL), 2)),
