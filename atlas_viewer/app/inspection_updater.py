@@ -11,6 +11,8 @@ from atlas_viewer.state.state import State
 from atlas_viewer.state.view_colors import view_colors
 from compute.models.tensor_index import TensorIndex
 
+from .formula_updater import FormulaUpdater
+
 # Seconds between statistics readbacks during a run: when a panel shows them, and when only the alarm needs them.
 _SHOWN_EVERY, _ALARM_EVERY = 0.25, 1.0
 
@@ -27,11 +29,14 @@ class InspectionUpdater:
         self._settled = False
         self._mapping: ColorMapping | None = None
         self._traced = False
+        self._formulas = FormulaUpdater(tensor_reader.values.formulas if tensor_reader.values else None, state)
         state.edges, state.palettes = tensor_reader.edges, tensor_reader.palettes
 
     @property
     def pending(self) -> bool:
         """True while a readback is in flight or must be requested, so that more frames are drawn."""
+        if self._formulas.pending:
+            return True
         return self.tensor_reader.pending or (self._settled and self._inspection.watched != self._asked)
 
     def mapping_changed(self) -> bool:
@@ -47,6 +52,7 @@ class InspectionUpdater:
     def passed(self) -> None:
         """Take note that a new pass is complete."""
         self._new_pass = self._statistics_due = True
+        self._formulas.passed()
 
     def painted(self) -> None:
         """Adopt the layout of the newly painted strip and the tensors of its pass."""
@@ -71,6 +77,7 @@ class InspectionUpdater:
         if reader and inspection.trace_on and inspection.statistics and not (self._traced and inspection.trace):
             inspection.trace, self._traced = reader.trace(), True
         self._settled = pass_complete and bool(inspection.tensors)
+        self._formulas.frame(now, self._settled, done)
         if not self._settled:
             return
         watched = inspection.watched

@@ -9,6 +9,7 @@ from atlas_viewer.state.inspection import ProbedValue, TensorInfo
 from atlas_viewer.state.protocols import ValueReader
 from compute.forward.engine import Engine
 from compute.models.tensor_index import TensorIndex
+from compute.views.formula_pass import FormulaPass
 from compute.views.palettes import PALETTES
 from compute.views.probe import ProbePass
 from compute.views.statistics import HISTOGRAM_EDGES, StatisticsPass, TensorStatistics
@@ -27,12 +28,20 @@ class TensorReader:
         self._engine, self._strip = engine, strip
         self._probes = ProbePass(engine)
         self._statistics: StatisticsPass | None = None  # created on first use
+        self._formulas: FormulaPass | None = None
         self.set_color_mapping(ColorMapping())
 
     @property
     def values(self) -> ValueReader:
         """The reader itself."""
         return self
+
+    @property
+    def formulas(self) -> FormulaPass | None:
+        """The source of formulas; None when the engine keeps no activations."""
+        if self._formulas is None and self._engine.activations is not None:
+            self._formulas = FormulaPass(self._engine)
+        return self._formulas
 
     @property
     def layout(self) -> StripLayout:

@@ -17,6 +17,7 @@ from compute.models.tensor_index import TensorIndex
 from compute.views.map_layout import MapLayout
 from compute.views.palettes import CANVASES, Rgb
 
+from .formula_shapes import add_sources, shown_element
 from .shape_list import ShapeList
 
 _SOURCES: Rgb = (0.35, 0.9, 0.45)  # the outline of the weights behind a value
@@ -47,7 +48,7 @@ class MapShapes:
         pins = tuple(pin.element for pin in inspection.pins)
         return (
             inspection.focus, inspection.cursor, pins, maps.sources, maps.changed, glow, maps.minimap, maps.line,
-            ui.flow, ui.theme, likeliest(self._state.step),
+            ui.flow, ui.theme, likeliest(self._state.step), shown_element(self._state),
         )  # fmt: skip
 
     @property
@@ -77,6 +78,7 @@ class MapShapes:
         self._add_frames(shapes)
         self._add_glow(shapes)
         self._add_likeliest(shapes)
+        add_sources(shapes, self._state)
         self._add_marks(shapes)
         if maps.minimap is not None:
             self._add_minimap(shapes, maps, maps.minimap)

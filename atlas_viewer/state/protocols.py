@@ -13,6 +13,7 @@ from compute.io.array_files import ArraySpec
 from compute.models.registry import Registry
 from compute.models.tensor_index import TensorIndex
 from compute.sampling.options import GenerateOptions
+from compute.views.formula import Formula
 from compute.views.map_pass import MapPass
 from compute.views.strip_layout import StripLayout
 
@@ -27,12 +28,38 @@ if TYPE_CHECKING:
     from compute.views.statistics import TensorStatistics
 
 
+class FormulaSource(Protocol):
+    """Computes formulas of single elements; `compute.views.formula_pass.FormulaPass` is one."""
+
+    latest: Formula | None
+
+    def warming(self) -> Iterator[None]:
+        """Prepare every kind of formula in steps, so that the first one is not late."""
+
+    def explains(self, name: str) -> bool:
+        """True when elements of the tensor `name` have formulas."""
+
+    @property
+    def pending(self) -> bool:
+        """True while a formula is in flight."""
+
+    def request(self, element: TensorIndex) -> bool:
+        """Compute the formula of an element of the latest pass; False while one is in flight. Does not wait."""
+
+    def poll(self) -> bool:
+        """True if a formula has arrived since the last call."""
+
+
 class ValueReader(Protocol):
     """Reads single values of tensors; `tensor_reader.TensorReader` is one. Recordings contain no values."""
 
     @property
     def layout(self) -> StripLayout:
         """The layout that Strip was last painted with."""
+
+    @property
+    def formulas(self) -> FormulaSource | None:
+        """The source of formulas; None when the model keeps no activations."""
 
     @property
     def probed_values(self) -> dict[TensorIndex, ProbedValue]:

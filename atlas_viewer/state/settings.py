@@ -127,6 +127,7 @@ _CHECKS: Mapping[str, Callable[[object], Any]] = {
     "minimap": _as(bool),
     "flow": _as(bool),
     "glow": _as(bool),
+    "formulas": _as(bool),
     "recent": _recent,
     "timeline": _as(bool),
 }

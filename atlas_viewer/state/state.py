@@ -15,6 +15,7 @@ from compute.sampling.options import GenerateOptions
 from .camera import StripCamera
 from .candidates import LogitsView
 from .distribution import Distribution
+from .formula_card import FormulaCard
 from .inspection import Inspection
 from .map_state import MapState
 from .model_choice import ModelChoices
@@ -97,6 +98,7 @@ class State:
     hovered: Selection = NOTHING  # what the mouse is over in this frame; cleared before the panels are drawn
     pointed: Selection = NOTHING  # what it was over in the frame before, for panels drawn before the one that it is on
     inspected: TensorIndex | None = None  # the value that arrow keys, pins or names selected last
+    formula: FormulaCard = field(default_factory=FormulaCard)
     recording: RecordingState = field(default_factory=RecordingState)
     save: TensorSave = field(default_factory=TensorSave)
     edges: Sequence[float] = ()  # bin edges of the histograms; empty until known

@@ -33,6 +33,7 @@ class UiState:
     minimap: bool = True  # show it on Map unless everything is visible
     flow: bool = True  # show arrows between tensors and the residual stream on Map
     glow: bool = True  # highlight the rows on Map that a run has just written
+    formulas: bool = True  # show the formula of the cell under the cursor beside it
     recent: list[str] = field(default_factory=list)  # recordings, as `recent_files` keeps them
     timeline: bool = True  # show it below the panels
     # Not saved:

@@ -135,6 +135,10 @@ def _toggle_glow(state: State) -> None:
     state.ui.glow = not state.ui.glow
 
 
+def _toggle_formulas(state: State) -> None:
+    state.ui.formulas = not state.ui.formulas
+
+
 def _next_chip_color(state: State) -> None:
     ui = state.ui
     at = CHIP_COLORS.index(ui.chip_color)
@@ -257,6 +261,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("map.tables", "Show or hide the whole embedding", "Map", _toggle_tables, "Shift+E"),
     Action("map.flow", "Show or hide the flow between tensors", "Map", _toggle_flow, "Shift+F"),
     Action("map.glow", "Turn the glow of new rows on or off", "Map", _toggle_glow, "Shift+G"),
+    Action("atlas.formulas", "Show or hide formula cards", "View", _toggle_formulas, "E"),
     Action("logits.find", "Find a token in the logits", "View", _find_token, "Ctrl+F", has_steps, anywhere=True),
     Action("logits.ladder", "Open or close the sampling ladder", "View", ladder, "S", has_steps),
     Action("logits.before", "Compare with the previous step", "View", _compare_with_previous, "B", has_steps),

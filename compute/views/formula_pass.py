@@ -14,7 +14,7 @@ from compute.models.readings import readings
 from compute.models.tensor_index import TensorIndex
 
 from .formula import Formula
-from .formula_plans import formula_shape, plan
+from .formula_plans import explained, formula_shape, plan
 from .formula_work import FormulaWork, capacity
 
 
@@ -44,6 +44,10 @@ class FormulaPass:
                     encoder.run(work.dispatches)
                     encoder.submit()
                     yield
+
+    def explains(self, name: str) -> bool:
+        """True when elements of the tensor `name` have formulas."""
+        return explained(self._engine, name)
 
     @property
     def pending(self) -> bool:

@@ -62,6 +62,7 @@ class FakeObserver:
     edges: Sequence[float] = EDGES
     palettes: tuple[str, ...] = ("demo", "blue-orange")
     rows, first_position = ROWS, 0
+    formulas = None
 
     def __init__(self, bad: str | None = None) -> None:
         self._tensors, self.layout = fake_tensors()

@@ -18,6 +18,7 @@ from . import (
     discard,
     distribution,
     drawers,
+    formula_card,
     inspector,
     layout,
     lecture,
@@ -106,6 +107,7 @@ def draw_all(state: State, services: Services) -> None:
             for name in (*layout.front(docked(ui.arrangement)), *chosen, ui.view):
                 imgui.set_window_focus(name)
         _bring_to_front(ui, focused)
+    formula_card.draw(state)
     messages.draw(state)
     palette.draw(state)
     dialogs.draw(state)

@@ -1,0 +1,57 @@
+"""Keeps the formula card up to date: requests the formula of the element in focus, and stores what arrives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from atlas_viewer.state.protocols import FormulaSource
+from atlas_viewer.state.state import State
+
+
+class FormulaUpdater:
+    """Connects a source of formulas to the state. Nothing here waits for the GPU."""
+
+    def __init__(self, source: FormulaSource | None, state: State) -> None:
+        """source: None when there are no formulas, as in a recording without its model."""
+        self._source, self._state = source, state
+        self._warming: Iterator[None] | None = None
+        self._now = 0.0
+        state.formula.clear()
+
+    @property
+    def pending(self) -> bool:
+        """True while more frames must be drawn."""
+        if self._source is None or not self._state.ui.formulas:
+            return False
+        return self._source.pending or self._state.formula.waits(self._now)
+
+    def passed(self) -> None:
+        """Take note that a new pass is complete."""
+        self._state.formula.stale = True
+
+    def frame(self, now: float, settled: bool, idle: bool) -> None:
+        """Store what has arrived; request what is wanted if the tensors belong to one whole pass.
+
+        now: in seconds; settled: whether they do; idle: whether the run is paused or finished.
+        """
+        source, card = self._source, self._state.formula
+        self._now, card.live = now, self._state.live
+        if source is None:
+            return
+        if source.poll():
+            card.formula = source.latest
+        if not self._state.ui.formulas:
+            card.clear()
+            return
+        if not settled or source.pending:
+            return
+        if idle and self._warming is None:
+            self._warming = source.warming()
+        wanted = card.wanted(now)
+        if wanted is not None and not source.explains(wanted.name):
+            card.without = wanted.name
+        elif wanted is not None and self._state.inspection.exists(wanted):
+            source.request(wanted)
+            card.stale = False
+        elif self._warming is not None:
+            next(self._warming, None)  # a kernel per frame, before anybody waits for it
