@@ -104,12 +104,13 @@ def position(
     The card covers the cell only if it fits nowhere else.
     """
 
-    def cost(corner: tuple[float, float]) -> float:
+    def cost(candidate: tuple[int, tuple[float, float]]) -> float:
+        number, corner = candidate
         card = (*corner, corner[0] + size[0], corner[1] + size[1])
         covered = sum(_overlap(card, source) / max(_area(source), 1.0) for source in sources)
-        return 1e6 * _overlap(card, cell) + 10 * covered + _distance(card, cell) / max(size)
+        return 1e6 * _overlap(card, cell) + 10 * covered + _distance(card, cell) / max(size) + 1e-3 * number
 
-    return min(_corners(size, view, cell, gap), key=cost)
+    return min(enumerate(_corners(size, view, cell, gap)), key=cost)[1]
 
 
 def _corners(size: tuple[float, float], view: Box, cell: Box, gap: float) -> Iterator[tuple[float, float]]:

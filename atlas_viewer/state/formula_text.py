@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from compute.models.tensor_index import TensorIndex
-from compute.views.formula import Formula, Term
+from compute.views.formula import Formula, Source, Term
 from compute.views.formula_text import short_name
 
 Label = Callable[[int], str | None]  # the text of the token in a row of the context
@@ -23,13 +23,13 @@ class Row:
     targets: tuple[tuple[str, TensorIndex], ...] = ()
 
 
-def number(value: float) -> str:
-    """Five significant digits, with a true minus sign."""
+def number(value: float, digits: int = 5) -> str:
+    """The value with that many significant digits, and a true minus sign."""
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
         return "infinity" if value > 0 else "\u2212infinity"
-    return f"{value:.5g}".replace("-", "\u2212")
+    return f"{value:.{digits}g}".replace("-", "\u2212")
 
 
 def equation(found: Formula) -> str:
@@ -39,21 +39,35 @@ def equation(found: Formula) -> str:
 
 def numbers(found: Formula) -> str:
     """The right-hand side with the numbers of the pass; empty when the lines of the sum say the same."""
-    steps = {step.label: number(step.value) for step in found.steps}
+    steps = {step.label: number(step.value, 4) for step in found.steps}
     match found.kind:
         case "layer norm":
-            term, shift = found.terms[0], "".join(f" + {number(one.value)}" for one in found.constants)
-            return (
-                f"({steps['input']} \u2212 {steps['mean']}) / {steps['deviation']} \u00d7 {number(term.right)}{shift}"
-            )
+            term, shift = found.terms[0], "".join(f" + {number(one.value, 4)}" for one in found.constants)
+            return f"({steps['input']} \u2212 {steps['mean']}) / {steps['deviation']} \u00d7 {number(term.right, 4)}{shift}"
         case "pattern" if found.terms:
             return f"exp({steps['score']} \u2212 {steps['largest score']}) / {steps['sum over keys']}"
         case "activation":
-            return f"{steps['input']} \u00d7 {number(found.terms[0].right)}"
-        case "linear" | "head" | "attention" | "scores":
-            start = "".join(f"{number(one.value)} + " for one in found.constants)
-            return f"{start}{found.count} products" + (f" \u00d7 {number(found.scale)}" if found.scale != 1 else "")
+            return f"{steps['input']} \u00d7 {number(found.terms[0].right, 4)}"
+        case "linear" | "head" if found.constants:
+            start = "".join(f"{number(one.value, 4)} + " for one in found.constants)
+            return f"{start}{found.count} products"
     return ""
+
+
+def factors(found: Formula) -> tuple[str, str, str] | None:
+    """The names of the columns of a sum over an index: the index, and the factors at it."""
+    if found.kind not in ("linear", "head", "attention", "scores") or not found.terms:
+        return None
+    index = "key" if found.kind == "attention" else "k"
+    left, right = (_at_index(source, found, index) for source in found.sources[:2])
+    return index, left, right
+
+
+def _at_index(source: Source, found: Formula, index: str) -> str:
+    parts = (str(first) if end == first + 1 else index for first, end in source.ranges)
+    # The end of the name is enough: the equation above has all of it.
+    name = ".".join(source.name.split(".")[-2 if source.name.endswith(("weight", "bias")) else -1 :])
+    return f"{name}[{', '.join(parts)}]"
 
 
 def rows(found: Formula, label: Label) -> list[Row]:
@@ -80,7 +94,7 @@ def _row(found: Formula, term: Term, label: Label) -> Row:
     targets = [(side, at) for side, at in (("left", term.left_at), ("right", term.right_at)) if at is not None]
     if term.right_at is None and found.kind in ("add", "alias", "gather") and term.left_at is not None:
         return Row(short_name(term.left_at.name, found.element), "", term.product, tuple(targets))
-    text = f"{number(term.left)} \u00d7 {number(term.right)}"
+    text = f"{number(term.left, 4)} \u00d7 {number(term.right, 4)}"
     return Row(_label(found, term, label), text, term.product, tuple(targets))
 
 

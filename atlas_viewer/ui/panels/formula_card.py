@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import re
+import textwrap
 import time
 
 from imgui_bundle import ImVec2, imgui
@@ -21,6 +24,9 @@ from .widgets import elided, packed
 _WIDTH = 25.0  # ems
 _GAP = 1.0  # ems between the card and a cell, and to the edge of the picture
 _LINE = 1.22  # height of a line, in ems
+# Ends of columns, in ems: the left factor ends and the right one begins; the bar begins; the width of the value.
+_RIGHT, _BAR, _VALUE = 9.8, 15.6, 4.9
+_INDEX = re.compile(r"\[[^]]*\]")
 _LEAST = 12.0  # ems: in a smaller picture there is no card
 _FLAGS = (
     imgui.WindowFlags_.no_decoration
@@ -53,8 +59,7 @@ def draw(state: State) -> None:
 
 def _card(state: State, found: Formula, view: View) -> Box:
     """Draw the card. Returns its edges on the screen."""
-    lines = formula_text.rows(found, lambda row: _token(state, row))
-    size = _size(found, len(lines), view)
+    size = _size(found, view)
     cell = view.cell(found.element)
     middle = ((view.left + view.right) / 2, (view.top + view.bottom) / 2)
     left, top = position(
@@ -74,28 +79,49 @@ def _card(state: State, found: Formula, view: View) -> Box:
     imgui.internal.bring_window_to_display_front(imgui.internal.get_current_window())
     _head(found)
     formula_picture.draw(state, found)
-    peak = max((abs(line.value) for line in lines if abs(line.value) < float("inf")), default=0.0)
-    for number, line in enumerate(lines):
-        _row(state, number, line, peak)
+    _sum(state, found, 0)
     _foot(found)
+    if found.inner is not None:
+        _inner(found.inner)
+        _sum(state, found.inner, len(found.terms))
     imgui.dummy(ImVec2(0, 0))
     imgui.end()
     imgui.pop_style_var(3)
     return (left, top, left + size[0], top + size[1])
 
 
-def _size(found: Formula, lines: int, view: View) -> tuple[float, float]:
+def _size(found: Formula, view: View) -> tuple[float, float]:
     gap, wide = theme.em(_GAP), theme.em(_WIDTH)
-    text = 1 + _wrapped_lines(found) + bool(formula_text.numbers(found)) + lines + 1
+    text = 2 + len(_equation(found)) + len(_numbers(found)) + _sum_lines(found)
+    if found.inner is not None:
+        text += len(_equation(found.inner)) + _sum_lines(found.inner)
     high = theme.em(_LINE * text + 1.5) + formula_picture.height(found)
     return min(wide, view.width - 2 * gap), min(high, view.height - 2 * gap)
 
 
-def _wrapped_lines(found: Formula) -> int:
+def _sum_lines(found: Formula) -> int:
+    """Lines that `_sum` draws."""
+    return bool(formula_text.factors(found)) + len(formula_text.rows(found, str))
+
+
+def _equation(found: Formula) -> list[str]:
+    """The lines of the equation; for scores, which are part of another formula, with their name."""
+    return _wrapped(f"{'score ' if found.kind == 'scores' else ''}= {formula_text.equation(found)}")
+
+
+def _numbers(found: Formula) -> list[str]:
+    """The lines of the equation with numbers."""
+    text = formula_text.numbers(found)
+    return _wrapped(f"= {text}") if text else []
+
+
+def _wrapped(text: str) -> list[str]:
+    """The text in lines as long as the card is wide. An index is not divided."""
     with theme.numbers():
-        wide = theme.em(_WIDTH - 1.4)
-        high = imgui.calc_text_size(f"= {formula_text.equation(found)}", wrap_width=wide).y
-        return max(1, round(high / imgui.get_text_line_height()))
+        most = int(theme.em(_WIDTH - 1.5) / imgui.calc_text_size("0").x)
+    text = _INDEX.sub(lambda match: match[0].replace(" ", "\u00a0"), text)
+    lines = textwrap.wrap(text, most, subsequent_indent="  ", break_on_hyphens=False)
+    return [line.replace("\u00a0", " ") for line in lines]
 
 
 def _head(found: Formula) -> None:
@@ -103,41 +129,63 @@ def _head(found: Formula) -> None:
     with theme.numbers():
         value = formula_text.number(found.value)
         wide = imgui.get_content_region_avail().x
-        gap = imgui.calc_text_size(value).x
-        line_start = imgui.get_cursor_pos()
-        imgui.text(elided(str(found.element), wide - gap - theme.em(1)))
-        imgui.same_line(line_start.x + wide - gap)
-        imgui.text_colored(theme.now.accent, value)
-        _advance(line_start, 1)
-        lines = _wrapped_lines(found)
         start = imgui.get_cursor_pos()
-        imgui.push_text_wrap_pos(start.x + wide)
-        imgui.text(f"= {formula_text.equation(found)}")
-        imgui.pop_text_wrap_pos()
-        _advance(start, lines)
-        numbers = formula_text.numbers(found)
-        if numbers:
-            start = imgui.get_cursor_pos()
-            imgui.text_colored(theme.now.text_dim, elided(f"= {numbers}", wide))
-            _advance(start, 1)
+        imgui.text(elided(str(found.element), wide - imgui.calc_text_size(value).x - theme.em(1)))
+        imgui.same_line(start.x + wide - imgui.calc_text_size(value).x)
+        imgui.text_colored(theme.now.accent, value)
+        lines = [(line, theme.now.text) for line in _equation(found)]
+        lines += [(line, theme.now.text_dim) for line in _numbers(found)]
+        for row, (line, ink) in enumerate(lines, start=1):
+            imgui.set_cursor_pos(ImVec2(start.x, start.y + theme.em(_LINE * row)))
+            imgui.text_colored(ink, elided(line, wide))
+        imgui.set_cursor_pos(ImVec2(start.x, start.y + theme.em(_LINE * (len(lines) + 1))))
 
 
-def _advance(start: ImVec2, lines: int) -> None:
-    imgui.set_cursor_pos(ImVec2(start.x, start.y + theme.em(_LINE * lines)))
+def _inner(found: Formula) -> None:
+    """The equation of the scores, between the sum of the card and that of the scores."""
+    with theme.numbers():
+        start, wide = imgui.get_cursor_pos(), imgui.get_content_region_avail().x
+        lines = _equation(found)
+        for row, line in enumerate(lines):
+            imgui.set_cursor_pos(ImVec2(start.x, start.y + theme.em(_LINE * row + 0.3)))
+            imgui.text_colored(theme.now.text, elided(line, wide))
+        imgui.set_cursor_pos(ImVec2(start.x, start.y + theme.em(_LINE * len(lines) + 0.3)))
+
+
+def _sum(state: State, found: Formula, first: int) -> None:
+    """The lines of a sum. first: the number of its first line on the card."""
+    lines = formula_text.rows(found, lambda row: _token(state, row))
+    _factors(found)
+    peak = max((abs(line.value) for line in lines if line.targets and abs(line.value) < math.inf), default=0.0)
+    for number, line in enumerate(lines, start=first):
+        _row(state, number, line, peak)
+
+
+def _factors(found: Formula) -> None:
+    """The line above the terms: the name of each column."""
+    names = formula_text.factors(found)
+    if names is None:
+        return
+    canvas, start, local = imgui.get_window_draw_list(), imgui.get_cursor_screen_pos(), imgui.get_cursor_pos()
+    loaded = imgui.get_io().fonts.fonts
+    font, size = loaded[1] if len(loaded) > 1 else loaded[0], theme.em(0.85)
+    ink = packed(theme.now.text_dim)
+    top = start.y + theme.em(0.25)
+    width = (theme.em(_RIGHT) - theme.em(0.3)) / 0.85
+    with theme.numbers():
+        left, right = elided(names[1], width - theme.em(2.5)), names[2]
+        across = imgui.calc_text_size(left).x * 0.85
+    canvas.add_text(font, size, ImVec2(start.x + theme.em(0.2), top), ink, names[0])
+    canvas.add_text(font, size, ImVec2(start.x + theme.em(_RIGHT) - across - theme.em(0.2), top), ink, left)
+    canvas.add_text(font, size, ImVec2(start.x + theme.em(_RIGHT), top), ink, f"\u00d7 {right}")
+    imgui.set_cursor_pos(ImVec2(local.x, local.y + theme.em(_LINE)))
 
 
 def _row(state: State, number: int, line: formula_text.Row, peak: float) -> None:
     """A line of the sum with a bar; a click on a factor goes to it."""
-    canvas, start, wide = (
-        imgui.get_window_draw_list(),
-        imgui.get_cursor_screen_pos(),
-        imgui.get_content_region_avail().x,
-    )
-    high = theme.em(_LINE)
-    local = imgui.get_cursor_pos()
-    targets = dict(line.targets)
-    _bar(state, ImVec2(start.x, start.y), wide, high, line.value / peak if peak else 0.0)
-    split = theme.em(14.2)
+    canvas, start, local = imgui.get_window_draw_list(), imgui.get_cursor_screen_pos(), imgui.get_cursor_pos()
+    wide, high = imgui.get_content_region_avail().x, theme.em(_LINE)
+    targets, split = dict(line.targets), theme.em(_RIGHT)
     halves = (("left", 0.0, split if "right" in targets else wide), ("right", split, wide - split))
     for side, offset, width in halves:
         if side in targets:
@@ -147,32 +195,35 @@ def _row(state: State, number: int, line: formula_text.Row, peak: float) -> None
             if imgui.is_item_hovered():
                 imgui.set_mouse_cursor(imgui.MouseCursor_.hand)
                 low = ImVec2(start.x + offset, start.y)
-                canvas.add_rect_filled(low, ImVec2(low.x + width, low.y + high), packed(theme.now.accent_faint))
+                canvas.add_rect_filled(low, ImVec2(low.x + width, low.y + high), packed(theme.now.accent_dim))
                 imgui.set_tooltip(f"Go to {targets[side]}")
+    _bar(state, start, wide, high, line.value / peak if peak else 0.0)
     with theme.numbers():
-        label = elided(line.label, theme.em(7.5) if line.text else theme.em(14))
+        left, _, right = line.text.partition(" \u00d7 ")
+        across = imgui.calc_text_size(left).x
+        label = elided(line.label, split - across - theme.em(0.8) if line.text else theme.em(_BAR - 0.5))
         value = formula_text.number(line.value)
         top = start.y + (high - imgui.get_text_line_height()) / 2
         dim, ink = packed(theme.now.text_dim), packed(theme.now.text)
         canvas.add_text(ImVec2(start.x + theme.em(0.2), top), dim, label)
-        left, _, right = line.text.partition(" \u00d7 ")
         if line.text:
-            canvas.add_text(ImVec2(start.x + split - imgui.calc_text_size(left).x - theme.em(0.2), top), ink, left)
+            canvas.add_text(ImVec2(start.x + split - across - theme.em(0.2), top), ink, left)
             canvas.add_text(ImVec2(start.x + split, top), ink, f"\u00d7 {right}")
         canvas.add_text(ImVec2(start.x + wide - imgui.calc_text_size(value).x - theme.em(0.2), top), ink, value)
-    _advance(local, 1)
     imgui.set_cursor_pos(ImVec2(local.x, local.y + high))
 
 
 def _bar(state: State, start: ImVec2, wide: float, high: float, share: float) -> None:
-    """A bar from the middle of the last column: to the right for what adds, to the left for what takes away."""
+    """A bar before the number: to the right for what adds, to the left for what takes away."""
     if share != share:
         return
-    canvas, middle, half = imgui.get_window_draw_list(), start.x + wide - theme.em(2.6), theme.em(2.4)
+    half = (wide - theme.em(_BAR + _VALUE)) / 2
+    middle = start.x + theme.em(_BAR) + half
     end = middle + half * min(max(share, -1.0), 1.0)
-    color = formula_picture.color(state, share)
-    low, high_end = ImVec2(min(middle, end), start.y + 1), ImVec2(max(middle, end), start.y + high - 1)
-    canvas.add_rect_filled(low, high_end, packed(color, 0.45))
+    canvas, ground = imgui.get_window_draw_list(), packed(theme.now.line)
+    low, far = ImVec2(min(middle, end), start.y + high * 0.2), ImVec2(max(middle, end), start.y + high * 0.8)
+    canvas.add_rect_filled(low, far, packed(formula_picture.color(state, math.copysign(1.0, share))))
+    canvas.add_line(ImVec2(middle, start.y), ImVec2(middle, start.y + high), ground)
 
 
 def _foot(found: Formula) -> None:
@@ -189,6 +240,8 @@ def _foot(found: Formula) -> None:
         canvas.add_text(ImVec2(start.x + theme.em(0.2), top), packed(theme.now.text_dim), label)
         right = start.x + wide - imgui.calc_text_size(total).x - theme.em(0.2)
         canvas.add_text(ImVec2(right, top), packed(theme.now.accent), total)
+    local = imgui.get_cursor_pos()
+    imgui.set_cursor_pos(ImVec2(local.x, local.y + theme.em(_LINE)))
 
 
 def _token(state: State, row: int) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from imgui_bundle import ImVec2, ImVec4, imgui
 
 from atlas_viewer.state.formula_card import Box
@@ -32,6 +34,7 @@ def draw(state: State, found: Formula, view: View, card: Box) -> bool:
     held, taken = False, [card]
     cell = view.cell(found.element)
     if cell is not None and view.shows(cell):
+        taken.append(cell)
         _line(view, card, cell, theme.ON_PICTURE)
     for number, source in enumerate(found.sources):
         boxes = list(visible(view, source))
@@ -95,18 +98,20 @@ def _arrow(state: State, found: Formula, source: Source, number: int, view: View
 
 
 def _free(size: tuple[float, float], target: tuple[float, float], view: View, taken: list[Box]) -> tuple[float, float]:
-    """A corner at the edge of the picture nearest to the target, next to what is there already."""
+    """The free corner at the edge of the picture that is nearest to the target, or else the nearest one."""
     margin = theme.em(_MARGIN)
-    left = _clamp(target[0] - size[0] / 2, view.left + margin, view.right - size[0] - margin)
-    top = _clamp(target[1] - size[1] / 2, view.top + margin, view.bottom - size[1] - margin)
-    away = -1.0 if top > (view.top + view.bottom) / 2 else 1.0
-    for _ in range(8):
-        box = (left, top, left + size[0], top + size[1])
-        hit = next((other for other in taken if _meets(box, other)), None)
-        if hit is None:
-            break
-        top = hit[3] + margin / 2 if away > 0 else hit[1] - size[1] - margin / 2
-    return left, _clamp(top, view.top + margin, view.bottom - size[1] - margin)
+    left, right = view.left + margin, view.right - size[0] - margin
+    top, bottom = view.top + margin, view.bottom - size[1] - margin
+    x, y = _clamp(target[0] - size[0] / 2, left, right), _clamp(target[1] - size[1] / 2, top, bottom)
+    across, down = size[0] + margin, size[1] + margin
+    steps = sorted(itertools.product(range(-4, 5), repeat=2), key=lambda step: step[0] ** 2 + 2 * step[1] ** 2)
+    corners = [(_clamp(x + dx * across, left, right), _clamp(y + dy * down, top, bottom)) for dx, dy in steps]
+
+    def free(corner: tuple[float, float]) -> bool:
+        box = (*corner, corner[0] + size[0], corner[1] + size[1])
+        return not any(_meets(box, other) for other in taken)
+
+    return next(filter(free, corners), corners[0])
 
 
 def _pointer(target: tuple[float, float], view: View) -> str:

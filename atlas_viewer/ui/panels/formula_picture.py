@@ -15,7 +15,7 @@ from compute.views.formula_text import of
 
 from .widgets import elided, packed
 
-_NAME, _BARS, _GAP = 1.0, 1.3, 0.35  # heights in ems
+_NAME, _BARS, _GAP = 1.05, 1.6, 0.55  # heights in ems
 _LEAST = 2.0  # width of a bar in pixels; more numbers share one, which shows the most extreme
 
 
@@ -77,11 +77,12 @@ def _bars(state: State, operand: Operand, start: ImVec2, wide: float) -> None:
 
 def _marks(found: Formula, operand: Operand, start: ImVec2, wide: float) -> None:
     """Small triangles below the numbers of the largest terms."""
-    if operand.values.size != found.count:
-        return
+    marked = [found.element.index[-1]] if found.kind == "pattern" else [term.index for term in found.terms]
+    if found.kind == "layer norm":
+        marked = [found.element.index[-1]]
     canvas, bottom, half = imgui.get_window_draw_list(), start.y + theme.em(_BARS), theme.em(0.16)
-    for term in found.terms:
-        x = start.x + (term.index + 0.5) * wide / found.count
+    for index in marked:
+        x = start.x + (index + 0.5) * wide / operand.values.size
         corners = ImVec2(x, bottom), ImVec2(x - half, bottom + 2 * half), ImVec2(x + half, bottom + 2 * half)
         canvas.add_triangle_filled(*corners, packed(theme.now.text))
 
