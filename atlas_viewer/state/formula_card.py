@@ -108,7 +108,8 @@ def position(
         number, corner = candidate
         card = (*corner, corner[0] + size[0], corner[1] + size[1])
         covered = sum(_overlap(card, source) / max(_area(source), 1.0) for source in sources)
-        return 1e6 * _overlap(card, cell) + 10 * covered + _distance(card, cell) / max(size) + 1e-3 * number
+        away = abs(_distance(card, cell) - gap) / max(size)
+        return 1e6 * _overlap(card, cell) + 10 * covered + away + 1e-3 * number
 
     return min(enumerate(_corners(size, view, cell, gap)), key=cost)[1]
 

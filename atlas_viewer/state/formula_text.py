@@ -43,7 +43,8 @@ def numbers(found: Formula) -> str:
     match found.kind:
         case "layer norm":
             term, shift = found.terms[0], "".join(f" + {number(one.value, 4)}" for one in found.constants)
-            return f"({steps['input']} \u2212 {steps['mean']}) / {steps['deviation']} \u00d7 {number(term.right, 4)}{shift}"
+            normalized = f"({steps['input']} \u2212 {steps['mean']}) / {steps['deviation']}"
+            return f"{normalized} \u00d7 {number(term.right, 4)}{shift}"
         case "pattern" if found.terms:
             return f"exp({steps['score']} \u2212 {steps['largest score']}) / {steps['sum over keys']}"
         case "activation":
@@ -103,7 +104,7 @@ def _label(found: Formula, term: Term, label: Label) -> str:
         case "attention":
             return label(term.index) or str(term.index)
         case "layer norm":
-            return "normalized \u00d7 scale"
+            return "norm \u00d7 scale"
         case "activation":
             return "input \u00d7 share"
         case "pattern":
