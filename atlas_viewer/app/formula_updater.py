@@ -15,7 +15,7 @@ class FormulaUpdater:
         """source: None when there are no formulas, as in a recording without its model."""
         self._source, self._state = source, state
         self._warming: Iterator[None] | None = None
-        self._now = 0.0
+        self._now, self._settled = 0.0, False
         state.formula.clear()
 
     @property
@@ -30,12 +30,13 @@ class FormulaUpdater:
         self._state.formula.stale = True
 
     def frame(self, now: float, settled: bool, idle: bool) -> None:
-        """Store what has arrived; request what is wanted if the tensors belong to one whole pass.
+        """Store what has arrived, before the panels show it.
 
-        now: in seconds; settled: whether they do; idle: whether the run is paused or finished.
+        now: in seconds; settled: whether the tensors belong to one whole pass; idle: whether the run is paused or
+        finished.
         """
         source, card = self._source, self._state.formula
-        self._now, card.live = now, self._state.live
+        self._now, self._settled, card.live = now, settled, self._state.live
         if source is None:
             return
         if source.poll():
@@ -47,11 +48,17 @@ class FormulaUpdater:
             return
         if idle and self._warming is None:
             self._warming = source.warming()
-        wanted = card.wanted(now)
-        if wanted is not None and not source.explains(wanted.name):
+        if self._warming is not None and card.wanted is None:
+            next(self._warming, None)  # a kernel per frame, before anybody waits for it
+
+    def ask(self) -> None:
+        """Request what the panels of this frame want, if the tensors belong to one whole pass."""
+        source, card = self._source, self._state.formula
+        wanted = card.wanted
+        if source is None or not self._state.ui.formulas or not self._settled or source.pending or wanted is None:
+            return
+        if not source.explains(wanted.name):
             card.without = wanted.name
-        elif wanted is not None and self._state.inspection.exists(wanted):
+        elif self._state.inspection.exists(wanted):
             source.request(wanted)
             card.stale = False
-        elif self._warming is not None:
-            next(self._warming, None)  # a kernel per frame, before anybody waits for it

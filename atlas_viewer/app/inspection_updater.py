@@ -92,6 +92,10 @@ class InspectionUpdater:
             self.tensor_reader.request_statistics()
             self._statistics_due, self._measured_at = False, now
 
+    def drawn(self) -> None:
+        """Request what the panels of this frame want in the next."""
+        self._formulas.ask()
+
     def _take_values(self, values: Mapping[TensorIndex, ProbedValue]) -> None:
         inspection, run = self._inspection, self._state.run
         inspection.probed_values.clear()

@@ -186,6 +186,8 @@ class Viewer:
         self._input.feed()
         back = (theme.now.back.x, theme.now.back.y, theme.now.back.z)
         draw_frame(self._gui, self.canvas, self._device, self._widgets, back)
+        if self.updater is not None:
+            self.updater.drawn()
         if self.settings_store is not None:
             self.settings_store.frame(now, imgui.is_any_mouse_down())
         self.recordings.frame(now)

@@ -15,7 +15,6 @@ from .inspection import Inspection
 from .map_addresses import range_boxes
 
 REST_S = 0.08  # how long the mouse rests on a cell before its card appears
-_ASK_S = 0.02  # how long before its formula is requested, so that it has arrived by then
 _LINGER_S = 0.35  # how long a card stays when the mouse leaves its cell, so that it can be reached
 _MOST_BOXES = 300
 
@@ -43,17 +42,22 @@ class FormulaCard:
         """
         if element != self.element or (moved and (self.shown is None or self.shown.element != element)):
             self.element, self.since = element, now
-        if self.formula is not None and element == self.formula.element and self._rested(now + frame_s, REST_S):
+        rested = not self.live or now + frame_s - self.since >= REST_S
+        if self.formula is not None and element == self.formula.element and rested:
             self.shown, self.kept_at = self.formula, now
         elif self.shown is not None and self.held:
             self.kept_at = now
         elif not self._lingers(now):
             self.shown = None
 
-    def wanted(self, now: float) -> TensorIndex | None:
-        """The element whose formula to request now; None when there is none, or it is there."""
+    @property
+    def wanted(self) -> TensorIndex | None:
+        """The element whose formula to request; None when there is none, or it is there.
+
+        It is requested before the mouse rests, so that it has arrived when the card appears.
+        """
         known = self.formula is not None and self.formula.element == self.element and not self.stale
-        if self.element is None or known or self.element.name == self.without or not self._rested(now, _ASK_S):
+        if self.element is None or known or self.element.name == self.without:
             return None
         return self.element
 
@@ -68,9 +72,6 @@ class FormulaCard:
         """Show nothing, and forget what has arrived."""
         self.element = self.formula = self.shown = None
         self.held = False
-
-    def _rested(self, now: float, seconds: float) -> bool:
-        return not self.live or now - self.since >= seconds
 
     def _lingers(self, now: float) -> bool:
         return self.live and now - self.kept_at < _LINGER_S

@@ -66,6 +66,8 @@ class Reports:
             "messages": state.messages,
             "places": {label: place.center for label, place in widget_tracking.rects.items()},
             "cursor": str(state.inspection.cursor) if state.inspection.cursor else None,
+            "formula": str(state.formula.shown.element) if state.formula.shown else None,
+            "formula_ms": round(1e3 * (state.formula.kept_at - state.formula.since), 1),
             "pins": [str(pin.element) for pin in state.inspection.pins],
             "values": [probed.value for probed in state.inspection.probed_values.values()],
             "search": state.inspection.search,
