@@ -13,8 +13,8 @@ from atlas_viewer.state import formula_text
 from atlas_viewer.state.formula_card import Box, focused, position
 from atlas_viewer.state.quoting import quoted
 from atlas_viewer.state.state import State
+from atlas_viewer.state.text_tokens import context_token
 from atlas_viewer.ui import theme, widget_tracking
-from atlas_viewer.ui.inspector_rows import context_token
 from compute.views.formula import Formula
 
 from . import formula_links, formula_picture
