@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from atlas_viewer.state.protocols import FormulaSource
+from atlas_viewer.state.reader_protocols import FormulaSource
 from atlas_viewer.state.state import State
 
 

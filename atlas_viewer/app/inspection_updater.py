@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from atlas_viewer.state.color_mapping import ColorMapping
 from atlas_viewer.state.inspection import ProbedValue
-from atlas_viewer.state.protocols import TensorReaderLike
+from atlas_viewer.state.reader_protocols import TensorReaderLike
 from atlas_viewer.state.state import State
 from atlas_viewer.state.view_colors import view_colors
 from compute.models.tensor_index import TensorIndex

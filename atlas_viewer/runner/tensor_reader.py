@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from atlas_viewer.state.color_mapping import ColorMapping
 from atlas_viewer.state.inspection import ProbedValue, TensorInfo
-from atlas_viewer.state.protocols import ValueReader
+from atlas_viewer.state.reader_protocols import ValueReader
 from compute.forward.engine import Engine
 from compute.models.tensor_index import TensorIndex
 from compute.views.formula_pass import FormulaPass

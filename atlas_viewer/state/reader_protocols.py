@@ -1,0 +1,106 @@
+"""Protocols of what reads single values, statistics and formulas of a model's tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from compute.models.tensor_index import TensorIndex
+from compute.views.formula import Formula
+from compute.views.strip_layout import StripLayout
+
+from .color_mapping import ColorMapping
+from .inspection import ProbedValue, TensorInfo
+
+if TYPE_CHECKING:
+    from compute.views.statistics import TensorStatistics
+
+
+class FormulaSource(Protocol):
+    """Computes formulas of single elements; `compute.views.formula_pass.FormulaPass` is one."""
+
+    latest: Formula | None
+
+    def warming(self) -> Iterator[None]:
+        """Prepare every kind of formula in steps, so that the first one is not late."""
+
+    def explains(self, name: str) -> bool:
+        """True when elements of the tensor `name` have formulas."""
+
+    @property
+    def pending(self) -> bool:
+        """True while a formula is in flight."""
+
+    def request(self, element: TensorIndex) -> bool:
+        """Compute the formula of an element of the latest pass; False while one is in flight. Does not wait."""
+
+    def poll(self) -> bool:
+        """True if a formula has arrived since the last call."""
+
+
+class ValueReader(Protocol):
+    """Reads single values of tensors; `tensor_reader.TensorReader` is one. Recordings contain no values."""
+
+    @property
+    def layout(self) -> StripLayout:
+        """The layout that Strip was last painted with."""
+
+    @property
+    def formulas(self) -> FormulaSource | None:
+        """The source of formulas; None when the model keeps no activations."""
+
+    @property
+    def probed_values(self) -> dict[TensorIndex, ProbedValue]:
+        """The values of the watched elements that have arrived."""
+
+    def set_color_mapping(self, mapping: ColorMapping) -> None:
+        """Set the color mapping for painting Strip from now on."""
+
+    def request_values(self, elements: Sequence[TensorIndex]) -> None:
+        """Watch these elements, and fetch their values. Does not wait."""
+
+    def poll_values(self) -> bool:
+        """True if values have arrived since the last call."""
+
+    def trace(self) -> Sequence[str]:
+        """The lines of the debug trace."""
+
+
+class TensorReaderLike(Protocol):
+    """Reads statistics of tensors; `tensor_reader.TensorReader` is one."""
+
+    edges: Sequence[float]
+    palettes: tuple[str, ...]
+
+    @property
+    def values(self) -> ValueReader | None:
+        """The reader of single values; None when there are only statistics."""
+
+    @property
+    def rows(self) -> int:
+        """Context tokens of the latest pass."""
+
+    @property
+    def first_position(self) -> int:
+        """Absolute position of the first context token."""
+
+    @property
+    def statistics(self) -> Mapping[str, TensorStatistics]:
+        """The latest statistics that have arrived, by tensor."""
+
+    @property
+    def first_bad(self) -> str | None:
+        """The first tensor with a non-finite value."""
+
+    @property
+    def pending(self) -> bool:
+        """True while values or statistics have not arrived yet."""
+
+    def tensors(self) -> dict[str, TensorInfo]:
+        """All tensors by name."""
+
+    def request_statistics(self) -> None:
+        """Compute and fetch the statistics of the latest pass. Does not wait."""
+
+    def poll_statistics(self) -> bool:
+        """True if statistics have arrived since the last call."""
