@@ -51,7 +51,9 @@ def digit_glyphs() -> np.ndarray:
             box = np.zeros((high, width), np.uint8)
             y = round(0.78 * high) - top
             x = left + (width - advance) // 2
-            put(box, cover, x, y)
+            # Thin strokes become as dark as wide ones: on medium luminance, only full black or white contrasts.
+            full = cover.astype(np.float32) * (255 / max(cover.max(initial=0), 1))
+            put(box, np.rint(full).astype(np.uint8), x, y)
             row[:, number * width : (number + 1) * width] = box
         rows.append(row)
     return np.concatenate(rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from compute.models.names import block_number, split_name
 from compute.views.map_layout import Region
@@ -26,14 +26,15 @@ def captions(shown: Visible, space: LabelSpace, left: float, top: float) -> None
         for band in shown.bands:
             _tensor(shown, space, band, left, top)
     elif shown.layout.stages and shown.pixels(shown.layout.caption) >= STAGE + 4:
-        for stage in shown.layout.stages:
-            _stage(shown, space, stage)
-        for region in (shown.layout.regions[0], shown.layout.regions[-1]):
+        first, *blocks, last = shown.layout.regions
+        named = {_stage(shown, space, stage) for stage in shown.layout.stages}
+        for region in (first, last):
             _region(shown, space, region)
+        _inside(shown, space, [region for region in blocks if region.title not in named])
     else:
         first, *blocks, last = shown.layout.regions
-        for region in (*blocks, first, last):
-            _region(shown, space, region)
+        unnamed = [region for region in (*blocks, first, last) if not _region(shown, space, region)]
+        _inside(shown, space, [region for region in unnamed if region not in (first, last)])
 
 
 def part_title(title: str) -> str:
@@ -53,21 +54,48 @@ def where(shown: Visible) -> str:
     return ""
 
 
-def _region(shown: Visible, space: LabelSpace, region: Region) -> None:
-    """A title above a part of the model, above the residual stream."""
+def _region(shown: Visible, space: LabelSpace, region: Region) -> bool:
+    """A title above a part of the model, above the residual stream; False without space for it."""
     x, y = shown.view.pixel_at(region.x, region.y - 0.75 * shown.layout.grid)
     if x + shown.pixels(region.width) < 0:
-        return
+        return False
     title = part_title(region.title)
     texts = (title, title.rpartition(" ")[2]) if title.startswith("block ") else (title, title[:5])
     for size in _SIZES:
         fits = shown.pixels(shown.layout.margin - 0.75 * shown.layout.grid) >= size + 4
         if fits and space.add(*(Label(text, max(x, 0), y - size - 3, size, of=region.title) for text in texts)):
-            return
+            return True
+    return False
 
 
-def _stage(shown: Visible, space: LabelSpace, stage: Region) -> None:
-    """A caption above a stage of a block, which also names the block."""
+def _inside(shown: Visible, space: LabelSpace, blocks: Iterable[Region]) -> None:
+    """Titles of blocks in the gaps beside and below their tensors, for blocks with no space above or no top in sight.
+
+    Blocks are laid out alike, so the first position that is found suits most of the others.
+    """
+    known: list[tuple[float, float]] = []
+    for region in blocks:
+        left, top = shown.view.pixel_at(region.x, region.y)
+        right, bottom = left + shown.pixels(region.width), top + shown.pixels(region.height)
+        if right <= 0 or bottom <= 0 or left >= shown.width or top >= shown.height:
+            continue
+        inside = [b for b in shown.bands if left <= b.left and b.right <= right + 1 and top <= b.top <= bottom]
+        corners = [(b.left, b.bottom + 2.0) for b in inside] + [(b.right + 3.0, b.top) for b in inside]
+        title = part_title(region.title)
+        corners = [*((left + dx, top + dy) for dx, dy in known), *corners]
+        found = [
+            Label(text, x, y, size, of=region.title)
+            for text in (title, title.rpartition(" ")[2])
+            for size in (TENSOR, _LEAST)
+            for x, y in corners
+            if x + text_width(text, size) <= right and y + size <= bottom
+        ]
+        if space.add(*found):
+            known = [(space.labels[-1].x - left, space.labels[-1].y - top)]
+
+
+def _stage(shown: Visible, space: LabelSpace, stage: Region) -> str:
+    """A caption above a stage of a block, which also names the block; the block's title, or "" without space for it."""
     region = next(
         (r for r in shown.layout.regions if r.x <= stage.x < r.x + r.width and r.y <= stage.y < r.y + r.height), stage
     )
@@ -75,11 +103,12 @@ def _stage(shown: Visible, space: LabelSpace, stage: Region) -> None:
     x, y = shown.view.pixel_at(stage.x, stage.y)
     right = x + shown.pixels(stage.width)
     if right < 0:
-        return
+        return ""
     for text in (f"{block}: {title}", f"{block}: {title.partition(',')[0]}", title.partition(",")[0]):
         label = Label(text, max(x, 2.0), y - STAGE - 3, STAGE, of=region.title)
         if label.x + label.width <= max(right, x + text_width(block, STAGE)) and space.add(label):
-            return
+            return region.title
+    return ""
 
 
 def _tensor(shown: Visible, space: LabelSpace, band: Band, left: float, top: float) -> None:

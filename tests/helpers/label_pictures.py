@@ -168,7 +168,8 @@ class LabeledWindow:
     def map_cells(self, name: str) -> Iterator[Box]:
         """The boxes of the cells of a tensor that lie whole in the picture of Map and have a value."""
         maps = self.state.map
-        assert maps.layout is not None and maps.registry is not None
+        assert maps.layout is not None
+        assert maps.registry is not None
         placement = maps.layout.placements[name]
         view, (wide, high) = maps.view, maps.size
         tensor = maps.registry[name]

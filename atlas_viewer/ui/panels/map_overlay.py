@@ -7,7 +7,7 @@ from imgui_bundle import ImVec2, ImVec4, imgui
 from atlas_viewer.state.label_space import Label
 from atlas_viewer.state.map_logits import LIKELIEST
 from atlas_viewer.state.map_state import MapState
-from atlas_viewer.state.roles import role_color
+from atlas_viewer.state.roles import role_ink
 from atlas_viewer.ui import theme
 from compute.views.palettes import CANVASES
 
@@ -39,7 +39,7 @@ def labels(maps: MapState, frame: Frame, theme_name: str) -> None:
         corner = ImVec2(frame.left + label.x * zoom, frame.top + label.y * zoom)
         high = ImVec2(corner.x + label.width * zoom, corner.y + label.size * zoom)
         canvas.add_rect_filled(corner, high, packed(ground, _PLATE))
-        color = ink if label.role is None else packed(ImVec4(*role_color(label.role, theme_name), 1.0))
+        color = ink if label.role is None else packed(ImVec4(*role_ink(label.role, theme_name), 1.0))
         if label.of and label.of == hovered:
             color = lit
         canvas.add_text(font, label.size * zoom, corner, color, label.text)

@@ -8,7 +8,7 @@ from imgui_bundle import ImVec2, ImVec4, imgui
 from atlas_viewer.state import selecting
 from atlas_viewer.state.camera import fitted
 from atlas_viewer.state.navigation import ATLAS, on_map
-from atlas_viewer.state.roles import role_color
+from atlas_viewer.state.roles import role_ink
 from atlas_viewer.state.state import State
 from atlas_viewer.state.strip_labels import Letters, strip_labels
 from atlas_viewer.ui import theme, widget_tracking
@@ -196,6 +196,6 @@ def _labels(state: State, start: ImVec2, width: int, height: int, margin: float)
     font = loaded[1] if len(loaded) > 1 else loaded[0]
     letters = Letters(theme.em(_LETTERS), monospaced_width(font))
     for label in strip_labels(strip.sheet, strip.camera.view, width, height, letters, margin):
-        color = theme.now.text if label.role is None else ImVec4(*role_color(label.role, state.ui.theme), 1.0)
+        color = theme.now.text if label.role is None else ImVec4(*role_ink(label.role, state.ui.theme), 1.0)
         corner = ImVec2(start.x + label.x, start.y + label.y)
         canvas.add_text(font, label.size, corner, packed(color), label.text)

@@ -11,7 +11,7 @@ from atlas_viewer.state.label_space import Label, elided, text_width
 from atlas_viewer.state.map_bands import Words
 from atlas_viewer.state.map_camera import MapCamera
 from atlas_viewer.state.map_labels import MapLabels, labels_for
-from atlas_viewer.state.roles import Role, role_color
+from atlas_viewer.state.roles import Role, role_color, role_ink
 from atlas_viewer.ui import theme
 from compute.models.config import GPT2_SIZES, ModelConfig
 from compute.views.map_layout import MapLayout, map_layout
@@ -244,7 +244,8 @@ def test_labels_cover_neither_data_nor_each_other(config: ModelConfig, size: tup
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("theme_name", CANVASES)
 def test_the_colors_of_roles_can_be_read(role: Role, theme_name: str) -> None:
-    assert contrast(role_color(role, theme_name), CANVASES[theme_name].ground) >= 6.5
+    assert contrast(role_color(role, theme_name), CANVASES[theme_name].ground) >= 4.5
+    assert contrast(role_ink(role, theme_name), CANVASES[theme_name].ground) >= 9
 
 
 @pytest.mark.parametrize("theme_name", CANVASES)
