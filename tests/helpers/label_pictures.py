@@ -60,6 +60,7 @@ class Shot:
     data: np.ndarray
     marks: Sequence[Mark]
     rulers: Sequence[Box]
+    lines: Sequence[Box] = ()  # start and end of lines from labels to the cells that they name
 
 
 def problems(shot: Shot) -> list[str]:
@@ -90,10 +91,23 @@ def problems(shot: Shot) -> list[str]:
         ratio = extreme_contrast(shot.labeled[rows, columns])
         if ratio < LEAST_CONTRAST:
             found.append(f"{mark.text!r} has a contrast of {ratio:.2f}")
+    for line in shot.lines:
+        ruled |= _along(line, changed.shape)
     stray = changed & (count == 0) & ~ruled
     if stray.any():
         row, column = np.argwhere(stray)[0]
         found.append(f"{stray.sum()} pixels outside of labels change, the first at {column}, {row}")
+    return found
+
+
+def _along(line: Box, shape: tuple[int, ...]) -> np.ndarray:
+    """The pixels [height, width] that a line as wide as a pixel may touch."""
+    start, end = np.array(line).reshape(2, 2)
+    rows, columns = np.indices(shape)
+    points = np.stack((columns + 0.5, rows + 0.5), axis=-1) - start
+    way = end - start
+    part = np.clip(points @ way / max(way @ way, 1e-9), 0, 1)
+    found: np.ndarray = np.linalg.norm(points - part[..., None] * way, axis=-1) <= 2
     return found
 
 
@@ -162,8 +176,14 @@ class LabeledWindow:
             for label in made.labels
         ]
         rulers = [(ruler.x, ruler.y, ruler.x + ruler.width, ruler.y + ruler.height) for ruler in made.rulers]
+        # Lines begin at the side of a label that faces the cell.
+        lines = [
+            (label.x - 2 if label.to[0] < label.x else label.x + label.width + 2, label.y + label.size / 2, *label.to)
+            for label in made.labels
+            if label.to is not None
+        ]
         area = _area("map")
-        return Shot(plain[area], labeled[area], self._map_data(), marks, rulers)
+        return Shot(plain[area], labeled[area], self._map_data(), marks, rulers, lines)
 
     def map_cells(self, name: str) -> Iterator[Box]:
         """The boxes of the cells of a tensor that lie whole in the picture of Map and have a value."""
