@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import bisect
+import operator
+
 from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state.state import State
 from atlas_viewer.state.ui_state import UiState
 from atlas_viewer.ui import theme
 
-from . import drawers, output, selection_line, tokens
+from . import drawers, output, selection_line, text_marks, tokens
 from .view_common import value_line
 from .widgets import dim, packed
 
@@ -61,6 +64,9 @@ def _text(state: State, line: float) -> None:
     pieces = output.flow(prompt, continuation, round(width), imgui.get_font_size())
     first = max(pieces[-1].line + 1 - _LINES, 0) if pieces else 0
     origin = imgui.get_cursor_screen_pos()
+    if run is not None:
+        shown = pieces[bisect.bisect_left(pieces, first, key=operator.attrgetter("line")) :]
+        text_marks.draw(state, run, shown, ImVec2(origin.x, origin.y - first * line), line)
     bright, faded = packed(theme.now.text), packed(theme.now.text_dim)
     canvas = imgui.get_window_draw_list()
     for piece in reversed(pieces):

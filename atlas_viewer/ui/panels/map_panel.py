@@ -81,6 +81,8 @@ def draw(state: State, services: Services) -> None:
         marks = map_marks.MapMarks(state, frame)
         picture_marks.image(state, services.map, start, end, marks.boxes)
         picture_marks.outlines(state, marks.boxes)
+        if maps.minimap is not None:
+            picture_marks.uncover(services.map, frame, maps.minimap)
         _labels(state, frame, services.tokenizer)
         marks.labels(state)
         maps.minimap = minimap.draw(maps, frame) if state.ui.minimap else None

@@ -12,6 +12,7 @@ from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme
 from compute.views.palettes import CANVASES
 
+from .map_frame import Frame
 from .widgets import packed
 
 _DIMMED = 0.3  # opacity of the picture around the rows of a selected token
@@ -35,6 +36,15 @@ def image(state: State, picture: imgui.ImTextureRef, start: ImVec2, end: ImVec2,
         first = ImVec2((low.x - start.x) / wide, (low.y - start.y) / high)
         last = ImVec2((up.x - start.x) / wide, (up.y - start.y) / high)
         canvas.add_image(picture, low, up, first, last)
+
+
+def uncover(picture: imgui.ImTextureRef, frame: Frame, box: tuple[float, float, float, float]) -> None:
+    """Draw the part of the picture in `box` again, over the marks. box: x, y, width and height in picture pixels."""
+    x, y, wide, high = box
+    across, down = frame.pixels
+    first, last = ImVec2(x / across, y / down), ImVec2((x + wide) / across, (y + high) / down)
+    low, end = frame.screen(x, y), frame.screen(x + wide, y + high)
+    imgui.get_window_draw_list().add_image(picture, low, end, first, last)
 
 
 def dims(state: State) -> bool:
