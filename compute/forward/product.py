@@ -16,7 +16,7 @@ class Product:
     """y [rows, out] = x [rows, in] times the transposed weight, then the epilogue of wgsl/forward/common/epilogue.wgsl.
 
     block: where the results are kept, None to keep nothing; kept: the names of the product and of what the epilogue
-    makes of it.
+    makes of it; state: the state to run with, None for that of the program.
     """
 
     linear: Linear
@@ -26,6 +26,7 @@ class Product:
     epilogue: str = "none"
     block: ActivationBlock | None = None
     kept: tuple[str, ...] = ()
+    state: wgpu.GPUBuffer | None = None
 
     @property
     def offsets(self) -> list[int]:

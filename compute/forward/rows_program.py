@@ -102,8 +102,16 @@ class RowsProgram(Program):
 
         Cannot be part of every pass: for most rows nobody needs them, and they take as long as several blocks.
         """
-        head = self._description.head
-        run = self._product(Product(head, self.head_rows, logits, self.rows))
+        return self.head_of(self.head_rows, logits, self.rows)
+
+    def head_of(
+        self, x: wgpu.GPUBuffer, logits: wgpu.GPUBuffer, rows: int, state: wgpu.GPUBuffer | None = None
+    ) -> list[Dispatch]:
+        """The logits, float32 [rows, padded vocabulary], of any inputs of the head, x [rows, inputs].
+
+        rows: a power of two, or a multiple of CHUNK; state: one of so many rows, by default that of the program.
+        """
+        run = self._product(Product(self._description.head, x, logits, rows, state=state))
         self._write_params()
         return run
 
@@ -205,7 +213,7 @@ class RowsProgram(Program):
         """params: the first fields of the kernel's; the offsets of what is kept follow."""
         bias = product.linear.bias
         return {
-            "state": self._shared.state,
+            "state": product.state or self._shared.state,
             "params": self._slot(*params, *product.offsets),
             "x": x,
             "weight": resource(shard),
@@ -217,11 +225,11 @@ class RowsProgram(Program):
     def _rows_at_once(self, inputs: int, rows: int) -> tuple[int, str]:
         """How many rows of x one dispatch takes, and the address space x is bound in."""
         alignment = self._device.limits["min-uniform-buffer-offset-alignment"]
-        at_once = rows
+        at_once = most = min(rows, CHUNK)
         while at_once * inputs * 4 > _UNIFORM_LIMIT:
             at_once //= 2
         if at_once == 0 or (at_once < rows and at_once * inputs * 4 % alignment):
-            return rows, "storage"
+            return most, "storage"
         return at_once, "uniform"
 
     def _kv_store(self, attention: Attention) -> Dispatch:

@@ -30,6 +30,8 @@ class TiledProgram(RowsProgram):
         outputs, inputs = linear.weight.shape
         # Narrow products have few tiles: smaller ones keep more of the GPU busy.
         tall = 4 if outputs > 2 * self._config.channels else 2
+        if linear is self._description.head and product.rows <= 32:  # the head has tiles enough for any GPU
+            tall = -(-product.rows // 16)
         kernel = self._kernels.get(
             "forward/matmul_tiled", inputs=inputs, outputs=outputs, tall=tall, dtype=storage.dtype,
             bias=linear.bias is not None, epilogue=product.epilogue, trace=product.block is not None,

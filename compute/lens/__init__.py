@@ -1,0 +1,1 @@
+"""The residual stream read as predictions (logit lens), and logits split into what made them (attribution)."""

@@ -1,0 +1,103 @@
+"""The logit lens on the GPU: what the model would predict if it ended after each block."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import wgpu
+
+from compute.errors import UsageError, option
+from compute.forward.engine import Engine
+from compute.gpu.async_readback import AsyncReadback
+from compute.gpu.wgpu_native import poll
+
+from .lens_cells import MAX_TOP, LensCells, parse_cells, result_words
+from .lens_chunk import LensChunk, positions_at_once
+from .lens_matrices import LensMatrices
+from .points import lens_points
+
+DEFAULT_TOP = 5
+
+
+class LensPass:
+    """Reads the residual stream of the engine's latest pass through the final norm and the head.
+
+    `newest` and `request` never block: they submit the work, and `take` returns the result once it has arrived.
+    """
+
+    def __init__(self, engine: Engine, matrices: LensMatrices | None = None) -> None:
+        """matrices: of a lens file, None for the logit lens. Raises `UsageError` when no lens can read the model."""
+        if engine.activations is None:
+            raise UsageError("the model was loaded without activations: load it with LoadOptions(trace=True)")
+        self._engine, self.matrices = engine, matrices
+        self.points = lens_points(engine.description)
+        self._chunks: dict[int, LensChunk] = {}  # by positions, made at first use
+        self._readback: AsyncReadback[LensCells] = AsyncReadback(engine.device, "lens")
+        self._final: tuple[wgpu.GPUBuffer, int] | None = None  # logits, and the row of the last cell
+
+    def newest(self, target: int | None = None, top: int = DEFAULT_TOP) -> bool:
+        """Request all points of the newest position. False while an earlier result is in flight."""
+        last = self._engine.registry.rows - 1
+        return self.request(range(last, last + 1), target, top)
+
+    def request(self, positions: range, target: int | None = None, top: int = DEFAULT_TOP) -> bool:
+        """Request all points of these context rows (one after another). False while a result is in flight.
+
+        target: a token id, whose logit and rank are wanted; top: tokens to report for each cell, up to 100.
+        Raises `UsageError` for values out of range.
+        """
+        vocabulary, rows = self._engine.config.vocabulary, self._engine.registry.rows
+        most = min(MAX_TOP, vocabulary)
+        if not 1 <= top <= most:
+            raise UsageError(f"{option('top', top)}: must be from 1 to {most}")
+        if target is not None and not 0 <= target < vocabulary:
+            raise UsageError(f"{option('target', target)}: must be from 0 to {vocabulary - 1}")
+        if not positions or positions.step != 1 or positions.start < 0 or positions.stop > rows:
+            raise UsageError(f"positions {positions.start} to {positions.stop - 1}: the latest pass has {rows} rows")
+        size = 4 * len(positions) * len(self.points) * result_words(top)
+        decode = partial(parse_cells, points=self.points, positions=positions, target=target, top=top)
+        return self._readback.request_copy(partial(self._submit, positions, target, top), size, decode)
+
+    def take(self) -> LensCells | None:
+        """Return the result once after it has arrived, otherwise None."""
+        return self._readback.take()
+
+    def all(self, target: int | None = None, top: int = DEFAULT_TOP) -> LensCells:
+        """All points of every context row of the latest pass. Blocks, so never call it inside a frame."""
+        while not self.request(range(self._engine.registry.rows), target, top):
+            poll(self._engine.device, wait=True)
+            self.take()
+        poll(self._engine.device, wait=True)
+        cells = self.take()
+        assert cells is not None
+        return cells
+
+    def logits_error(self) -> float | None:
+        """The largest difference between the logits of the last cell and the model's own. Blocks.
+
+        For a result that contains the newest position. None when the lens file translates the last point, which then
+        need not agree.
+        """
+        if self.matrices is not None and self.points[-1] in self.matrices.file.entries:
+            return None
+        assert self._final is not None
+        (buffer, row), head = self._final, self._engine.description.head
+        data = self._engine.device.queue.read_buffer(buffer, 4 * row * head.columns, 4 * head.vocabulary)
+        ours, own = np.frombuffer(data, np.float32), self._engine.read_logits()[: head.vocabulary]
+        same = (ours == own) | (np.isnan(ours) & np.isnan(own))
+        with np.errstate(invalid="ignore"):
+            return float(np.where(same, 0, np.abs(ours - own)).max())
+
+    def _submit(self, positions: range, target: int | None, top: int, staging: wgpu.GPUBuffer) -> None:
+        chunk = self._chunk(positions_at_once(self._engine, len(self.points)) if len(positions) > 1 else 1)
+        width = 4 * len(self.points) * result_words(top)
+        for first in range(positions.start, positions.stop, chunk.positions):
+            count = min(chunk.positions, positions.stop - first)
+            chunk.submit(first, count, target, top, self.matrices, staging, (first - positions.start) * width)
+            self._final = chunk.logits, count * len(self.points) - 1
+
+    def _chunk(self, positions: int) -> LensChunk:
+        if positions not in self._chunks:
+            self._chunks[positions] = LensChunk(self._engine, self.points, positions)
+        return self._chunks[positions]
