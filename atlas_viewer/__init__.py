@@ -17,11 +17,14 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from compute.api.attribution import Attribution
     from compute.api.generation import Generation
+    from compute.api.lens import Lens
     from compute.api.load import load
-    from compute.api.model import Model, TensorInfo
+    from compute.api.model import Model
     from compute.api.run import Run
     from compute.api.score import Score
+    from compute.api.tensor_info import TensorInfo
     from compute.errors import (
         AtlasError,
         CheckpointError,
@@ -38,18 +41,20 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "AtlasError", "CheckpointError", "DeviceError", "Generation", "LoadOptions", "MemoryBudgetError", "Model",
-    "OutputError", "PromptError", "Run", "Score", "TensorInfo", "TensorNameError", "TokenizerError", "UsageError",
-    "load",
+    "AtlasError", "Attribution", "CheckpointError", "DeviceError", "Generation", "Lens", "LoadOptions",
+    "MemoryBudgetError", "Model", "OutputError", "PromptError", "Run", "Score", "TensorInfo", "TensorNameError",
+    "TokenizerError", "UsageError", "load",
 ]  # fmt: skip
 
 _MODULES = {
+    "Attribution": "compute.api.attribution",
     "Generation": "compute.api.generation",
+    "Lens": "compute.api.lens",
     "LoadOptions": "compute.forward.load_options",
     "Model": "compute.api.model",
     "Run": "compute.api.run",
     "Score": "compute.api.score",
-    "TensorInfo": "compute.api.model",
+    "TensorInfo": "compute.api.tensor_info",
     "load": "compute.api.load",
 }
 

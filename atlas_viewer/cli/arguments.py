@@ -8,6 +8,7 @@ from pathlib import Path
 
 from compute.sampling.options import GenerateOptions
 
+TOKEN_HELP = "text that is one token (a leading space matters), or an id such as id:11"
 PRECISIONS = ("native", "f32", "f16", "bf16")
 
 
@@ -60,6 +61,13 @@ def add_prompt(parser: argparse.ArgumentParser, default: str | None = None) -> N
         parser.add_argument(
             "prompt", nargs="?", default=default, metavar="PROMPT", help=f"{text} (default {default!r})"
         )
+
+
+def add_context(parser: argparse.ArgumentParser) -> None:
+    """Add `--context` for commands without a generation."""
+    parser.add_argument(
+        "--context", type=int, default=None, metavar="W", help="context length in tokens (default: the model's maximum)"
+    )
 
 
 def add_recording(parser: argparse.ArgumentParser) -> None:

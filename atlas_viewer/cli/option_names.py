@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
+
 _SHORT = {"max_new_tokens": "-n"}
 
 
 def command_line_option(name: str, value: tuple[object, ...]) -> str:
     """The option of that Python name as it is typed: `--context 64`, or `--context` without a value."""
     typed = _SHORT.get(name) or "--" + name.replace("_", "-")
-    shown = "".join(format(one, "g") if isinstance(one, float) else str(one) for one in value)
+    shown = "".join(map(_typed, value))
     return f"{typed} {shown}" if shown else typed
+
+
+def _typed(value: object) -> str:
+    if isinstance(value, float):
+        return format(value, "g")
+    text = str(value)
+    # A leading space would be lost otherwise.
+    return shlex.quote(text) if isinstance(value, str) and text != text.strip() else text

@@ -15,7 +15,9 @@ from atlas_viewer.state.ui_state import THEME_NAMES
 from compute.errors import UsageError
 
 from .arguments import (
+    TOKEN_HELP,
     add_camera,
+    add_context,
     add_global,
     add_json,
     add_prompt,
@@ -61,6 +63,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_trace(command("trace", "print statistics of every tensor in the last pass"))
     _add_capture(command("capture", "save activations as arrays"))
     _add_score(command("score", "print how well the model predicts a text, token by token"))
+    _add_lens(command("lens", "print what the model would predict after each block (logit lens)"))
+    _add_attribute(command("attribute", "print what each part of the model adds to a logit"))
     _add_bench(command("bench", "measure the speed of prefill, decode, strip, map and frames on this adapter"))
     add_session(command("session", "record runs; verify, compare, replay and export recordings"))
     add_models(command("models", "fetch, verify and convert models"))
@@ -148,10 +152,50 @@ def _add_capture(capture: argparse.ArgumentParser) -> None:
 
 def _add_score(score: argparse.ArgumentParser) -> None:
     score.add_argument("text", metavar="TEXT", help="text of any length; - reads standard input")
-    score.add_argument(
-        "--context", type=int, default=None, metavar="W", help="context length in tokens (default: the model's maximum)"
-    )
+    add_context(score)
     add_json(score, "a table")
+
+
+def _add_lens(lens: argparse.ArgumentParser) -> None:
+    lens.add_argument("prompt", metavar="PROMPT", help="text that fits into the context; - reads standard input")
+    add_context(lens)
+    add_json(lens, "a table")
+    lens.add_argument(
+        "--top", type=int, default=5, metavar="K", help="tokens to report for each cell, up to 100 (default 5)"
+    )
+    lens.add_argument("--target", metavar="TOKEN", help=f"also report logit and rank of this token: {TOKEN_HELP}")
+    lens.add_argument(
+        "--lens-file",
+        type=file_path,
+        metavar="F",
+        help="tuned or Jacobian lens, a .npz or .safetensors file: arrays POINT.weight [C, C] (out, in) and POINT.bias"
+        " [C], where a point is such as h.3.resid_post",
+    )
+    lens.add_argument(
+        "--out",
+        type=file_path,
+        metavar="F.npz",
+        help="write top_tokens and top_logits [points, positions, K] to this file",
+    )
+
+
+def _add_attribute(attribute: argparse.ArgumentParser) -> None:
+    attribute.add_argument("prompt", metavar="PROMPT", help="text that fits into the context; - reads standard input")
+    add_context(attribute)
+    add_json(attribute, "bars")
+    attribute.add_argument(
+        "--target", required=True, metavar="TOKEN", help=f"the token whose logit is split: {TOKEN_HELP}"
+    )
+    attribute.add_argument(
+        "--against", metavar="TOKEN", help="split the difference between the logits of target and this token"
+    )
+    attribute.add_argument(
+        "--position",
+        type=int,
+        default=-1,
+        metavar="P",
+        help="the token after which it is predicted, from 0; negative: from the end (default -1, the last)",
+    )
 
 
 def _add_bench(bench: argparse.ArgumentParser) -> None:
@@ -160,9 +204,7 @@ def _add_bench(bench: argparse.ArgumentParser) -> None:
         "--quick", action="store_true", help="repeat fewer times: about one second per figure instead of five"
     )
     bench.add_argument("--compare", choices=("torch",), help="also measure PyTorch, and print the ratios")
-    bench.add_argument(
-        "--context", type=int, default=None, metavar="W", help="context length in tokens (default: the model's maximum)"
-    )
+    add_context(bench)
     add_size(bench.add_argument, "size of the frame")
 
 
@@ -211,10 +253,24 @@ def _with_signs(argv: Sequence[str]) -> list[str]:
     return given
 
 
-_POINTS = {"--center", "--size"}
+_POINTS = {"--center", "--size", "--position"}
 _NEGATIVE = re.compile(r"-[\d.]")
 _VALUED = {"--model", "--weights", "--adapter", "--program"}
-_COMMANDS = {"view", "generate", "render", "atlas", "trace", "capture", "score", "bench", "session", "models", "doctor"}
+_COMMANDS = {
+    "view",
+    "generate",
+    "render",
+    "atlas",
+    "trace",
+    "capture",
+    "score",
+    "lens",
+    "attribute",
+    "bench",
+    "session",
+    "models",
+    "doctor",
+}
 
 
 def _with_command(argv: list[str]) -> list[str]:

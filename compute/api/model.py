@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
 
@@ -16,8 +15,10 @@ from compute.errors import UsageError
 from compute.forward.engine import Engine
 from compute.forward.whole_pass import WholePass
 from compute.generate import generator
-from compute.gpu.device import device_error
+from compute.gpu.device import device_errors
 from compute.io.escape import one_line
+from compute.lens.attribution_pass import AttributionPass
+from compute.lens.lens_pass import DEFAULT_TOP, LensPass
 from compute.models.config import ModelConfig
 from compute.models.description import Description
 from compute.sampling.options import GenerateOptions
@@ -26,30 +27,19 @@ from compute.views.formula import Formula
 from compute.views.formula_pass import FormulaPass
 
 from .activation_reader import ActivationReader
+from .attribution import Attribution, attribution_of
 from .batches import batches
 from .capture import Capture
 from .explain import explained
 from .generation import Generation
 from .kept import Kept
+from .lens import Lens, lens_of
 from .names import Names, Scheme
 from .run import Rows, Run
 from .score import Score, predictions, scored
+from .tensor_info import TensorInfo, tensor_infos
 from .texts import Texts, is_batch
 from .weights import Weights
-
-
-@dataclass(frozen=True)
-class TensorInfo:
-    """A tensor of a model: its shape, with words for what depends on the text, and a sentence about it.
-
-    kind: "weight", "activation" or "logits". transformerlens: its name in TransformerLens; None where it has none.
-    """
-
-    name: str
-    kind: str
-    shape: tuple[int | str, ...]
-    about: str
-    transformerlens: str | None
 
 
 class Model:
@@ -73,6 +63,8 @@ class Model:
         self._passes = WholePass(engine)
         self._reader: ActivationReader | None = None
         self._formulas: FormulaPass | None = None
+        self._lens: LensPass | None = None
+        self._attribution: AttributionPass | None = None
 
     @property
     def name(self) -> str:
@@ -101,6 +93,11 @@ class Model:
         return self._tokenizer
 
     @property
+    def fits_tokenizer(self) -> bool:
+        """True when the tokenizer has the model's vocabulary, so that tokens have texts."""
+        return self._tokenizer.vocabulary == self.config.vocabulary
+
+    @property
     def weights(self) -> Weights:
         """The parameters by name, read from the file on demand: float32, matrices [out, in].
 
@@ -118,15 +115,7 @@ class Model:
         >>> model.tensors()["h.0.attn.pattern"].shape
         (6, 'query', 'key')
         """
-        infos = [TensorInfo(w.name, "weight", w.shape, w.about, None) for w in self.description.weights.values()]
-        for r in self._names.ours.values():
-            theirs = self._names.transformerlens(r.name)
-            infos.append(
-                TensorInfo(r.name, "activation", r.shape(), r.about, theirs if theirs in self._names.theirs else None)
-            )
-        head = self.description.head
-        infos.append(TensorInfo(head.output, "logits", ("tokens", self.config.vocabulary), head.about, head.output))
-        return {info.name: info for info in infos}
+        return {info.name: info for info in tensor_infos(self._names)}
 
     @overload
     def run(self, prompt: str | Sequence[int], *, keep: str | Iterable[str] = (), rows: Rows = "all") -> Run: ...
@@ -299,6 +288,59 @@ class Model:
                 self._formulas = FormulaPass(self._engine)
             return explained(self._passes, self._formulas, self._names, tokens, name, index)
 
+    def lens(
+        self,
+        text: str | Sequence[int],
+        *,
+        top: int = DEFAULT_TOP,
+        target: str | int | None = None,
+        lens_file: Path | str | None = None,
+    ) -> Lens:
+        """The logit lens: what the model would predict after each block, at every position.
+
+        top: likeliest tokens of each cell, up to 100. target: a token whose logit and rank are wanted: an id, text that
+        is one token, or "id:11". lens_file: a tuned or Jacobian lens, a .npz or .safetensors file.
+
+        Raises `UsageError` for a text longer than the context or a target that is not one token, `CheckpointError` for
+        a lens file that cannot be read or belongs to another model.
+
+        >>> lens = model.lens("Once upon a time", target=",")
+        >>> lens.points[0], lens.points[-1], lens.top_tokens.shape
+        ('embed.sum', 'h.7.resid_post', (9, 4, 5))
+        >>> [model.tokenizer.token_text(token) for token in lens.top_tokens[-1, :, 0]]
+        [' upon', ' a', ' time', ',']
+        """
+        tokens = self._texts.fitting(text, self.context, self.config.positions)
+        wanted = None if target is None else self._texts.token(target, "target")
+        with self._in_use():
+            if self._lens is None:
+                self._lens = LensPass(self._engine)
+            return lens_of(self._engine, self._passes, self._lens, tokens, wanted, top, lens_file)
+
+    def attribute(
+        self, text: str | Sequence[int], *, target: str | int, against: str | int | None = None, position: int = -1
+    ) -> Attribution:
+        """Direct logit attribution: how much each head, MLP, bias and embedding adds to the logit of a token.
+
+        target, against: tokens, as for `lens`; with `against` the difference of the two logits is split. position: of
+        the token after which they are predicted; negative ones count from the end.
+
+        Raises `UsageError` as `lens`, and for a position outside of the text.
+
+        >>> attribution = model.attribute("Once upon a time", target=",")
+        >>> attribution.parts[0].name, attribution.parts[2].name, attribution.parts[2].head
+        ('embed.tokens', 'h.0.attn', 0)
+        >>> abs(attribution.sum - attribution.logit) < 2e-3
+        True
+        """
+        tokens = self._texts.fitting(text, self.context, self.config.positions)
+        wanted = self._texts.token(target, "target")
+        other = None if against is None else self._texts.token(against, "against")
+        with self._in_use():
+            if self._attribution is None:
+                self._attribution = AttributionPass(self._engine)
+            return attribution_of(self._passes, self._attribution, tokens, wanted, other, position)
+
     def _run(self, texts: Sequence[list[int]], kept: Kept) -> list[Run]:
         """One pass over texts of the same length that fit into the context together."""
         tokens, sequence = list(itertools.chain.from_iterable(texts)), len(texts[0])
@@ -321,7 +363,7 @@ class Model:
         if not self._lock.acquire(blocking=False):
             raise UsageError("another thread is using this model: wait for it, or let one thread run all texts")
         try:
-            with _device_errors():
+            with device_errors():
                 yield
         finally:
             self._lock.release()
@@ -330,15 +372,3 @@ class Model:
         if self._reader is None:
             self._reader = ActivationReader(self._engine)
         return self._reader
-
-
-@contextlib.contextmanager
-def _device_errors() -> Iterator[None]:
-    """Turns errors of the GPU's library into `DeviceError`s of one line."""
-    try:
-        yield
-    except Exception as error:
-        known = device_error(error)
-        if known is None:
-            raise
-        raise known from error

@@ -8,6 +8,7 @@ from typing import Any
 
 from compute.errors import PromptError, UsageError, option
 from compute.io.escape import one_line
+from compute.text.one_token import checked_id, token_id
 from compute.text.tokenizer import Tokenizer
 
 _SHOWN = 40  # characters of a wrong value in a message
@@ -45,6 +46,18 @@ class Texts:
                 f"{where}the text has {len(tokens)} tokens, the context {context}: {longer}give a shorter text"
             )
         return tokens
+
+    def token(self, value: object, name: str) -> int:
+        """The id of one token: an id, text that is one token, or `id:11`. name: of the option, for messages.
+
+        Raises `UsageError`, `TokenizerError`, `PromptError`.
+        """
+        if isinstance(value, str):
+            return token_id(value, self._vocabulary, self._tokenizer, name)
+        number = _integer(value)
+        if number is None:
+            raise UsageError(f"{option(name)}{one_line(repr(value), _SHOWN)}: must be text or a token id")
+        return checked_id(number, self._vocabulary, name)
 
     def _id(self, token: object, where: str) -> int:
         number = _integer(token)  # not int(), which would accept 1.5 and "1"

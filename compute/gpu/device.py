@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import sys
+from collections.abc import Iterator
 
 import wgpu
 import wgpu.utils
@@ -114,3 +115,15 @@ def _find(text: str | None) -> wgpu.GPUAdapter:
     raise DeviceError(
         f"{option('adapter', one_line(text))}: no adapter's name contains this text; choose one of: {known}"
     )
+
+
+@contextlib.contextmanager
+def device_errors() -> Iterator[None]:
+    """Turns errors of the GPU's library into `DeviceError`s of one line."""
+    try:
+        yield
+    except Exception as error:
+        known = device_error(error)
+        if known is None:
+            raise
+        raise known from error

@@ -46,7 +46,15 @@ class LensCells:
     @property
     def top_probabilities(self) -> np.ndarray:
         """float32 [P, T, K]: softmax of the logits."""
-        return np.exp(self.top_logits - self.log_total[:, :, None])
+        probabilities: np.ndarray = np.exp(self.top_logits - self.log_total[:, :, None])
+        return probabilities
+
+    @property
+    def decided(self) -> np.ndarray:
+        """int32 [T]: index of the point from which on the last point's likeliest token is the likeliest."""
+        same = self.top_tokens[:, :, 0] == self.top_tokens[-1, :, 0]
+        decided: np.ndarray = len(same) - np.logical_and.accumulate(same[::-1]).sum(axis=0)
+        return decided.astype(np.int32)
 
     @property
     def target_probability(self) -> np.ndarray | None:

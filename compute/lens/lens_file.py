@@ -127,7 +127,5 @@ def _checked(values: np.ndarray, name: str, kind: str, shown: str, channels: int
             raise CheckpointError(f"{shown}: {one_line(name, 80)} is of type {values.dtype}; store float32") from None
     if not np.isfinite(result).all():
         count = int(np.count_nonzero(~np.isfinite(result)))
-        raise CheckpointError(
-            f"{shown}: {one_line(name, 80)} has {count} values that are not finite; use another file"
-        )
+        raise CheckpointError(f"{shown}: {one_line(name, 80)} has {count} values that are not finite; use another file")
     return result

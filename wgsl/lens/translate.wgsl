@@ -26,8 +26,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     let lane = thread % TEAM;
     var sum = 0.0;
     if (entry.matrix != NONE && out < CHANNELS) {
-        let from = (entry.matrix * CHANNELS + out) * QUADS;
-        for (var quad = lane; quad < QUADS; quad += TEAM) { sum += dot(rows[row * QUADS + quad], weight[from + quad]); }
+        let start = (entry.matrix * CHANNELS + out) * QUADS;
+        for (var quad = lane; quad < QUADS; quad += TEAM) { sum += dot(rows[row * QUADS + quad], weight[start + quad]); }
     }
     partial[thread] = sum;
     workgroupBarrier();

@@ -1,0 +1,135 @@
+"""`lens`: what the model would predict after each block."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+
+import numpy as np
+
+from compute.api.lens import Lens
+from compute.api.load import load
+from compute.api.model import Model
+from compute.io.array_files import write_npz
+from compute.io.escape import one_line
+
+from .explanations import check_lines, checks_json, number, texts_of
+from .output_paths import check_target, generation_files
+from .shared import load_options, model_spec, read_prompt
+from .text_grid import grid
+
+_CELL = 11  # characters
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the likeliest tokens at every point and position, or all numbers as JSON; also write them to a file."""
+    if arguments.out is not None:
+        reads = [*generation_files(arguments), *([arguments.lens_file] if arguments.lens_file else [])]
+        check_target(arguments.out, reads, ".npz")
+    prompt = read_prompt(arguments.prompt)
+    model = load(model_spec(arguments), options=load_options(arguments, arguments.context))
+    lens = model.lens(prompt, top=arguments.top, target=arguments.target, lens_file=arguments.lens_file)
+    if arguments.out is not None:
+        write_npz(arguments.out, arrays(lens))
+    if arguments.json:
+        print(json.dumps(as_json(model, lens), ensure_ascii=False, allow_nan=False))
+    elif arguments.out is None:
+        print("\n".join(lines(model, lens)))
+    return 0
+
+
+def as_json(model: Model, lens: Lens) -> dict[str, object]:
+    """The object that `--json` prints; a number that does not exist or that JSON cannot express is None."""
+    return {
+        "model": model.name,
+        "tokens": lens.tokens,
+        "points": list(lens.points),
+        "target": lens.target,
+        "lens_file": None if lens.lens_file is None else str(lens.lens_file),
+        "translated": list(lens.translated),
+        "cells": [
+            [_cell(model, lens, point, position) for position in range(len(lens.tokens))]
+            for point in range(len(lens.points))
+        ],
+        "decided": [int(point) for point in lens.decided],
+        "checks": checks_json(lens.checks),
+    }
+
+
+def arrays(lens: Lens) -> Iterator[tuple[str, np.ndarray]]:
+    """The arrays that `--out` writes, by name."""
+    yield "top_tokens", lens.top_tokens
+    yield "top_logits", lens.top_logits
+    if lens.target_logit is not None and lens.target_rank is not None:
+        yield "target_logit", lens.target_logit
+        yield "target_rank", lens.target_rank
+    if lens.lens_file is not None:
+        yield "lens_file", np.asarray(str(lens.lens_file))
+
+
+def lines(model: Model, lens: Lens) -> Iterator[str]:
+    """The likeliest token at every point and position, the last position in detail, and the checks."""
+    texts = texts_of(model, lens.tokens)
+    yield from _file_lines(lens)
+    yield "The likeliest next token at each point (rows) after each token of the text (columns):"
+    columns = [f"{position} {text}" for position, text in enumerate(texts)]
+    rows = [texts_of(model, row) for row in lens.top_tokens[:, :, 0]]
+    yield from grid(lens.points, columns, rows, _CELL)
+    last = len(lens.tokens) - 1
+    yield ""
+    yield f"After token {last}, {texts[last]}:"
+    width = max(map(len, lens.points))
+    for index, point in enumerate(lens.points):
+        top = zip(lens.top_tokens[index, last], lens.top_probabilities[index, last], strict=True)
+        named = "  ".join(
+            f"{text} {100 * probability:.1f}%"
+            for (token, probability), text in zip(top, texts_of(model, lens.top_tokens[index, last]), strict=True)
+            if token >= 0
+        )
+        yield f"{point:{width}}  entropy {lens.entropy[index, last]:6.3f}{_target(lens, index, last)}  {named}"
+    yield f"{lens.points[lens.decided[last]]} is the first point from which the final prediction stays first"
+    yield from check_lines(lens.checks)
+
+
+def _file_lines(lens: Lens) -> Iterator[str]:
+    if lens.lens_file is None:
+        return
+    yield f"lens file {one_line(lens.lens_file)}"
+    plain = [point for point in lens.points if point not in lens.translated]
+    if plain:
+        yield f"without an entry in it, read as they are: {', '.join(plain)}"
+
+
+def _target(lens: Lens, point: int, position: int) -> str:
+    if lens.target_rank is None or lens.target_probability is None:
+        return ""
+    return f"  target rank {lens.target_rank[point, position]:5} {100 * lens.target_probability[point, position]:6.2f}%"
+
+
+def _cell(model: Model, lens: Lens, point: int, position: int) -> dict[str, object]:
+    at = point, position
+    tokens = [int(token) for token in lens.top_tokens[at] if token >= 0]
+    top = zip(
+        tokens, texts_of(model, tokens, label=False), lens.top_logits[at], lens.top_probabilities[at], strict=False
+    )
+    cell: dict[str, object] = {
+        "top": [
+            {"token": token, "text": text, "logit": number(logit), "probability": number(probability)}
+            for token, text, logit, probability in top
+        ],
+        "entropy": number(lens.entropy[at]),
+        "target_logit": None,
+        "target_probability": None,
+        "target_rank": None,
+        "norm": number(lens.norm[at]),
+        "added": number(lens.added[at]),
+        "cosine": number(lens.cosine[at]),
+        "nonfinite": int(lens.nonfinite[at]),
+    }
+    if lens.target_logit is not None and lens.target_probability is not None and lens.target_rank is not None:
+        rank = int(lens.target_rank[at])
+        cell["target_logit"] = number(lens.target_logit[at])
+        cell["target_probability"] = number(lens.target_probability[at])
+        cell["target_rank"] = rank if rank >= 0 else None
+    return cell

@@ -1,0 +1,105 @@
+"""Where the results of an attribution are in its buffer, and the parts from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from compute.models.description import Description
+from compute.models.operations import Weight
+
+from .attribution import NEURONS, LogitPart, LogitParts, NeuronPart
+from .parts import Heads, Neurons, Part, Whole, parts_of
+
+HEADER = 4  # words before the parts: logit, final shift, head bias
+
+
+@dataclass(frozen=True)
+class ResultLayout:
+    """Words of the results: a header, the values of all parts, pairs for the neurons, and the sources of all heads.
+
+    slots: the parts with the word of their first value; neurons: the first word by activation; sources: the first word;
+    heads: of all layers together.
+    """
+
+    description: Description
+    slots: tuple[tuple[Part, int], ...]
+    neurons: Mapping[str, int]
+    sources: int
+    heads: int
+
+    @classmethod
+    def of(cls, description: Description) -> ResultLayout:
+        """The layout for a model."""
+        slots, at = [], HEADER
+        for part in parts_of(description):
+            slots.append((part, at))
+            at += part.attention.heads if isinstance(part, Heads) else 1
+        neurons = {}
+        for hidden in (part.hidden for part, _ in slots if isinstance(part, Whole) and part.hidden is not None):
+            neurons[hidden.activation.output] = at
+            at += 2 * hidden.activation.columns
+        heads = sum(part.attention.heads for part, _ in slots if isinstance(part, Heads))
+        return cls(description, tuple(slots), neurons, at, heads)
+
+    def words(self, keys: int) -> int:
+        """Words of the results for a row that attends to `keys` rows."""
+        return self.sources + self.heads * keys
+
+    def pulled(self) -> Iterator[tuple[Weight, str]]:
+        """The matrices to pull the direction through, and the activations that they read."""
+        for part, _ in self.slots:
+            if isinstance(part, Heads):
+                yield part.writes, part.attention.output
+            elif isinstance(part, Whole) and part.hidden is not None:
+                yield part.hidden.writes, part.hidden.activation.output
+
+    def parse(self, data: bytes, row: int, target: int, against: int | None) -> LogitParts:
+        """Decode the results for context row `row`."""
+        values = np.frombuffer(data, np.float32)
+        sources = values[self.sources :].reshape(self.heads, row + 1)
+        parts: list[LogitPart] = []
+        head = 0
+        for part, slot in self.slots:
+            if isinstance(part, Heads):
+                for index in range(part.attention.heads):
+                    parts.append(LogitPart(part.name, index, float(values[slot + index]), sources[head]))
+                    head += 1
+            else:
+                parts.append(LogitPart(part.name, None, float(values[slot])))
+        norm = self.description.final_norm
+        last = (norm.shift if norm else None, float(values[1])), (self.description.head.bias, float(values[2]))
+        parts += [LogitPart(weight.name, None, value) for weight, value in last if weight is not None]
+        return LogitParts(row, target, against, float(values[0]), tuple(parts), self._largest(values))
+
+    def _largest(self, values: np.ndarray) -> tuple[NeuronPart, ...]:
+        """The neurons with the largest values."""
+        hidden = [part.hidden for part, _ in self.slots if isinstance(part, Whole) and part.hidden is not None]
+        if not hidden:
+            return ()
+        starts = [self.neurons[one.activation.output] for one in hidden]
+        columns = np.cumsum([0, *(one.activation.columns for one in hidden)])
+        pairs = values[starts[0] : starts[0] + 2 * columns[-1]].reshape(-1, 2)
+        size = np.where(np.isfinite(pairs[:, 1]), np.abs(pairs[:, 1]), np.inf)  # a broken neuron comes first
+        count = min(NEURONS, len(size))
+        chosen = np.argpartition(-size, count - 1)[:count]
+        found = []
+        for index in chosen[np.lexsort((chosen, -size[chosen]))]:
+            layer = int(np.searchsorted(columns, index, "right")) - 1
+            found.append(_neuron(hidden[layer], int(index - columns[layer]), pairs[index]))
+        return tuple(found)
+
+
+def _neuron(hidden: Neurons, index: int, pair: np.ndarray) -> NeuronPart:
+    activation = hidden.activation
+    return NeuronPart(
+        name=activation.output,
+        index=index,
+        activation=float(pair[0]),
+        value=float(pair[1]),
+        reads=hidden.reads.name,
+        writes=hidden.writes.name,
+        about=activation.about,
+    )

@@ -1,0 +1,50 @@
+"""A token as callers write it: text that is a single token, or `id:11`."""
+
+from __future__ import annotations
+
+import re
+
+from compute.errors import TokenizerError, UsageError, option
+from compute.io.escape import one_line
+
+from .tokenizer import Tokenizer
+
+_ID = re.compile("id:([0-9]{1,10})")
+_LISTED = 8  # tokens in a message
+
+
+def token_id(text: str, vocabulary: int, tokenizer: Tokenizer, name: str) -> int:
+    """The id of the token that `text` stands for, in a model of `vocabulary` tokens. name: of the option, for messages.
+
+    A leading space matters; nothing is added. Raises `UsageError` for several tokens, none, or an id out of range,
+    `TokenizerError` for a text when the model has another vocabulary, `PromptError` for text that is not UTF-8.
+    """
+    match = _ID.fullmatch(text)
+    if match:
+        return checked_id(int(match[1]), vocabulary, name)
+    if not text:
+        raise UsageError(f"{option(name)}: is empty; give text that is one token, or an id such as id:11")
+    try:
+        tokenizer.check_fits(vocabulary)
+    except TokenizerError as error:
+        raise TokenizerError(f"{error}, or give {option(name)} as an id such as id:11") from None
+    tokens = tokenizer.encode(text)
+    if len(tokens) == 1:
+        return tokens[0]
+    shown = ", ".join(f"{_quoted(tokenizer, token)} (id:{token})" for token in tokens[:_LISTED])
+    more = ", ..." if len(tokens) > _LISTED else ""
+    raise UsageError(
+        f"{option(name, one_line(text, 40))}: is {len(tokens)} tokens, {shown}{more};"
+        f" give one, such as the first: {_quoted(tokenizer, tokens[0])}"
+    )
+
+
+def checked_id(token: int, vocabulary: int, name: str) -> int:
+    """`token`, if the model has it. Raises `UsageError` otherwise."""
+    if not 0 <= token < vocabulary:
+        raise UsageError(f"{option(name, token)}: the model has {vocabulary} tokens; give 0 to {vocabulary - 1}")
+    return token
+
+
+def _quoted(tokenizer: Tokenizer, token: int) -> str:
+    return f'"{one_line(tokenizer.token_label(token))}"'
