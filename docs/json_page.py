@@ -22,7 +22,7 @@ may refer to another one in the same folder.
 
 - A number that is not finite (NaN or an infinity) is null. Every other case of null is stated.
 - Later versions may add keys but neither rename nor remove any. Ignore the keys that you do not know.
-- Indices start at 0, ranks and numbers of runs at 1. Logarithms are natural; entropies are in nats.
+- Indices start at 0, numbers of runs at 1, ranks at 1 unless stated. Logarithms are natural; entropies are in nats.
 - `list[]` stands for each element of a list, `object.*` for each value of an object whose keys are data.
 - The examples are real output, with long lists shortened. Speeds in them are those of a software adapter.
 """

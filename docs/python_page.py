@@ -21,6 +21,8 @@ from compute.api.score import TokenScore
 from compute.api.weights import Weights
 from compute.errors import AtlasError
 from compute.generate.steps import Candidate, StepRecord
+from compute.lens.attribution import LogitPart, NeuronPart
+from compute.lens.self_check import SelfCheck
 from compute.models.config import ModelConfig
 from compute.text.tokenizer import Tokenizer
 from compute.views.formula import Formula, Number, Operand, Source, Term
@@ -37,11 +39,13 @@ is `av.load("stories", context=64)`.
 # With the members to show; None: all.
 _EXPORTED: dict[str, tuple[str, ...] | None] = {
     "load": None, "LoadOptions": (), "Model": None, "TensorInfo": None, "Run": None, "Generation": None, "Score": None,
+    "Lens": None, "Attribution": None,
 }  # fmt: skip
 _TOKENIZER = ("encode", "decode", "token_text", "token_label", "token_bytes", "find")
 _RETURNED: dict[type, tuple[str, ...] | None] = {
-    TokenScore: None, StepRecord: None, Candidate: None, Formula: None, Term: None, Number: None, Source: None,
-    Operand: None, Weights: None, ModelConfig: None, Tokenizer: _TOKENIZER,
+    TokenScore: None, LogitPart: None, NeuronPart: None, SelfCheck: None, StepRecord: None, Candidate: None,
+    Formula: None, Term: None, Number: None, Source: None, Operand: None, Weights: None, ModelConfig: None,
+    Tokenizer: _TOKENIZER,
 }  # fmt: skip
 _ALIASES = {"Rows": Rows, "Scheme": Scheme}
 _LINE = 110  # characters of a signature on one line

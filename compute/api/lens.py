@@ -24,10 +24,11 @@ class Lens:
     likeliest tokens have a third axis. Tokens that are missing, because not so many logits are finite, are -1, and
     every number that does not exist is NaN.
 
-    top_tokens: int32, likeliest first. top_logits, top_probabilities: float32. entropy: float32, in nats.
+    top_tokens: int32, likeliest first. top_logits: float32. top_probabilities: float32, softmax of all logits.
+    entropy: float32, in nats.
     nonfinite: int32, how many logits are NaN or infinite; these have no probability.
-    target: the token id asked about; without one the arrays about it are None. target_logit, target_probability:
-    float32. target_rank: int32, from 0; -1 when its logit is not finite.
+    target: the token id asked about; without one the arrays about it are None. target_logit: float32.
+    target_probability: float32. target_rank: int32, from 0; -1 when its logit is not finite.
     decided: int32 [positions], the index of the point from which on the final likeliest token is the likeliest.
     norm: float32, the length of the residual stream. added: float32, the length of its difference from the point
     before. cosine: float32, of the angle between it and the last point.

@@ -322,8 +322,8 @@ class Model:
     ) -> Attribution:
         """Direct logit attribution: how much each head, MLP, bias and embedding adds to the logit of a token.
 
-        target, against: tokens, as for `lens`; with `against` the difference of the two logits is split. position: of
-        the token after which they are predicted; negative ones count from the end.
+        target: a token, as for `lens`. against: another one; the difference of the two logits is then split.
+        position: of the token after which they are predicted; negative ones count from the end.
 
         Raises `UsageError` as `lens`, and for a position outside of the text.
 

@@ -13,7 +13,7 @@ import wgpu
 from compute.errors import AtlasError
 from compute.io.system_errors import first_line
 
-from . import attention, draws, elementwise, matmul, norm, passes, transpose, views
+from . import attention, draws, elementwise, lens, matmul, norm, passes, transpose, views
 from .check import Check, Skipped
 from .gpu import Gpu
 
@@ -28,6 +28,7 @@ GROUPS: dict[str, Group] = {
     "draws": draws.checks,
     "views": views.checks,
     "passes": passes.checks,
+    "lens and attribution": lens.checks,
 }
 
 
