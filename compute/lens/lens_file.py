@@ -20,6 +20,7 @@ from compute.io.escape import one_line
 from compute.io.system_errors import first_line, read_errors_as
 from compute.models.description import Description
 from compute.models.transformerlens import names_by_transformerlens
+from compute.weights.dtypes import DTYPES
 from compute.weights.safetensors_file import TYPE_NAMES, SafetensorsFile
 
 from .points import lens_points
@@ -112,19 +113,18 @@ def _meaning(name: str, shown: str, description: Description, points: tuple[str,
     return point, kind
 
 
-def _checked(values: np.ndarray, name: str, kind: str, shown: str, channels: int) -> np.ndarray:
+def _checked(values: object, name: str, kind: str, shown: str, channels: int) -> np.ndarray:
     """The array as float32. Raises `CheckpointError` for another shape or type, or values that are not finite."""
     wanted = (channels, channels) if kind == "weight" else (channels,)
+    if not isinstance(values, np.ndarray) or not (values.dtype.kind == "f" or values.dtype in DTYPES.values()):
+        raise CheckpointError(f"{shown}: {one_line(name, 80)} is no array of floats; store float32")
     if values.shape != wanted:
         raise CheckpointError(
             f"{shown}: {one_line(name, 80)} has shape {list(values.shape)}, this model needs {list(wanted)};"
             " use a lens of this model"
         )
     with np.errstate(over="ignore", invalid="ignore"):
-        try:
-            result = np.array(values, np.float32, order="C")
-        except (TypeError, ValueError):
-            raise CheckpointError(f"{shown}: {one_line(name, 80)} is of type {values.dtype}; store float32") from None
+        result = np.array(values, np.float32, order="C")
     if not np.isfinite(result).all():
         count = int(np.count_nonzero(~np.isfinite(result)))
         raise CheckpointError(f"{shown}: {one_line(name, 80)} has {count} values that are not finite; use another file")

@@ -9,6 +9,8 @@ import wgpu
 
 from .lens_file import LensFile
 
+LARGEST_PIECE = 1 << 30  # bytes
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -31,7 +33,7 @@ class LensMatrices:
         """Copy the matrices to the GPU."""
         points, channels = tuple(file.entries), file.channels
         limits = device.limits
-        limit = min(limits["max-storage-buffer-binding-size"], limits["max-buffer-size"], 1 << 30)
+        limit = min(limits["max-storage-buffer-binding-size"], limits["max-buffer-size"], LARGEST_PIECE)
         at_once = max(1, limit // (4 * channels * channels))
         pieces = []
         for first in range(0, len(points), at_once):

@@ -184,4 +184,5 @@ def checks(gpu: Gpu) -> Iterator[Check]:
     yield product(gpu, Product(36, 100, 33, "buffer", "f16", shards=(33, 66, 99), tall=2))
     yield product(gpu, Product(20, 36, 70, "buffer", "f32", "relu", bias=False, valid=65, tall=4))
     yield product(gpu, Product(100, 20, 16, "buffer", "bf16", "residual", bias=False, valid=5, tall=2))
+    yield product(gpu, Product(36, 100, 16, "buffer", "f16", bias=False, valid=13, tall=1, trace=False))
     yield gelu_extremes(gpu)

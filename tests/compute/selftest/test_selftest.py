@@ -18,7 +18,7 @@ from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
 from compute.gpu.device import is_software
 from compute.gpu.kernels import Kernel, Kernels, shared_kernels
-from compute.selftest import attention, check, draws, elementwise, formulas, lookups, matmul, norm, passes, transpose
+from compute.selftest import attention, check, draws, elementwise, formulas, lens, lookups, matmul, norm, passes, transpose
 from compute.selftest import map as map_checks
 from compute.selftest import run as module
 from compute.selftest import statistics as statistics_checks
@@ -70,6 +70,20 @@ def test_every_kernel_runs(proved: tuple[Proof, set[str]], device: wgpu.GPUDevic
 
 def engine_of(dtype: str = "f32") -> Engine:
     return Engine.load(loud_model(SMALL), LoadOptions(context=SMALL.positions, weights=dtype, program="rows"))
+
+
+def lens_group(_: Gpu) -> Iterator[Check]:
+    yield lens.small_runner(loud_model(SMALL), "f32").lens_errors(5, 97).check("lens", "", check.PASS)
+
+
+def lens_of_file(_: Gpu) -> Iterator[Check]:
+    runner = lens.small_runner(loud_model(SMALL), "f32")
+    file = lens.random_lens(runner.lens.points, SMALL.channels)
+    yield runner.lens_errors(5, 8, file).check("lens", "", check.PASS)
+
+
+def attribution_group(_: Gpu) -> Iterator[Check]:
+    yield lens.small_runner(loud_model(SMALL), "f32").attribution_errors(5, 9, 7).check("parts", "", check.PASS)
 
 
 def fused(_: Gpu) -> Iterator[Check | Skipped]:
@@ -156,6 +170,21 @@ MUTANTS = (
      lambda _: map_checks.maps(engine_of(), loud_model(SMALL), 2)),
     ("map/cells", "- min(size.y, high)) / 2u", "- min(size.y, high)) / 2u + 1u",
      lambda _: map_checks.maps(engine_of(), loud_model(SMALL), 2)),
+    ("lens/gather", "aim.first + group.x", "aim.first", lens_group),
+    ("lens/translate", "total + bias", "1.001 * total + bias", lens_of_file),
+    ("lens/norms", "dot(added, added)", "dot(added, x)", lens_group),
+    ("lens/scan", "* (mine.highest - logit2)", "* (mine.highest - logit1)", lens_group),
+    ("lens/scan", "key3 > wanted_key", "key3 >= 1u", lens_group),
+    ("lens/top", "candidate > last_token", "candidate < last_token", lens_group),
+    ("lens/top", "next = max(next, key)", "next = key", lens_group),
+    ("lens/unembed", "value -= weight_quad", "value += weight_quad", attribution_group),
+    ("lens/direction", "- center) * inverse", ") * inverse", attribution_group),
+    ("lens/pull", "row += LANES", "row += 2u * LANES", attribution_group),
+    ("lens/dots", "c += THREADS", "c += 65u", attribution_group),
+    ("lens/neurons", "value * direction[i]", "value * direction[0]", attribution_group),
+    ("lens/sources", "* 3u + 2u", "* 3u + 1u", attribution_group),
+    ("forward/matmul_tiled", "[ty % 4u]", "[ty % 2u]",
+     lambda gpu: iter([matmul.product(gpu, matmul.Product(36, 20, 16, bias=False, tall=1))])),
     ("decode/attention", "sum * SCALE", "sum * 1.001 * SCALE", fused),
     ("forward/matmul_tiled", "bias[out]", "1.001 * bias[out]", fused),
 )  # fmt: skip
