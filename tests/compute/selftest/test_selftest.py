@@ -18,7 +18,19 @@ from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
 from compute.gpu.device import is_software
 from compute.gpu.kernels import Kernel, Kernels, shared_kernels
-from compute.selftest import attention, check, draws, elementwise, formulas, lens, lookups, matmul, norm, passes, transpose
+from compute.selftest import (
+    attention,
+    check,
+    draws,
+    elementwise,
+    formulas,
+    lens,
+    lookups,
+    matmul,
+    norm,
+    passes,
+    transpose,
+)
 from compute.selftest import map as map_checks
 from compute.selftest import run as module
 from compute.selftest import statistics as statistics_checks
