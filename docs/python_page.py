@@ -81,10 +81,13 @@ def _section(name: str, value: Any, members: tuple[str, ...] | None, level: str 
 
 
 def _members(kind: type) -> Iterator[tuple[str, property | Callable[..., Any]]]:
-    """Public properties and methods that the class itself defines, in the order of the source."""
-    for name, value in vars(kind).items():
-        if not name.startswith("_") and (isinstance(value, property) or inspect.isfunction(value)):
-            yield name, value
+    """Public properties and methods of a class, those of its base in this package first, in the order of the source."""
+    for part in reversed(kind.__mro__):
+        if not part.__module__.startswith(("compute.", "atlas_viewer.")):
+            continue
+        for name, value in vars(part).items():
+            if not name.startswith("_") and (isinstance(value, property) or inspect.isfunction(value)):
+                yield name, value
 
 
 def _member(name: str, member: property | Callable[..., Any]) -> str:

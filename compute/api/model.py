@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import overload
 
-import numpy as np
-
 from compute.errors import UsageError
-from compute.forward.engine import Engine
-from compute.forward.whole_pass import WholePass
 from compute.generate import generator
-from compute.gpu.device import device_errors
 from compute.io.escape import one_line
 from compute.lens.attribution_pass import AttributionPass
 from compute.lens.lens_pass import DEFAULT_TOP, LensPass
-from compute.models.config import ModelConfig
-from compute.models.description import Description
 from compute.sampling.options import GenerateOptions
-from compute.text.tokenizer import Tokenizer
 from compute.views.formula import Formula
 from compute.views.formula_pass import FormulaPass
 
-from .activation_reader import ActivationReader
 from .attribution import Attribution, attribution_of
 from .batches import batches
 from .capture import Capture
@@ -34,15 +22,14 @@ from .explain import explained
 from .generation import Generation
 from .kept import Kept
 from .lens import Lens, lens_of
-from .names import Names, Scheme
+from .loaded_model import LoadedModel
+from .names import Scheme
 from .run import Rows, Run
 from .score import Score, predictions, scored
-from .tensor_info import TensorInfo, tensor_infos
-from .texts import Texts, is_batch
-from .weights import Weights
+from .texts import is_batch
 
 
-class Model:
+class Model(LoadedModel):
     """A model on the GPU. `load` makes it; only one thread may use it.
 
     >>> import atlas_viewer as av
@@ -53,69 +40,6 @@ class Model:
     >>> run["h.3.resid_post"].shape, run["blocks.3.hook_resid_post"].shape, run.logits.shape
     ((4, 192), (4, 192), (4, 50257))
     """
-
-    def __init__(self, engine: Engine, weights: Weights, tokenizer: Tokenizer) -> None:
-        """Parts that are loaded already."""
-        self._engine, self._weights, self._tokenizer = engine, weights, tokenizer
-        self._names = Names(engine.description)
-        self._texts = Texts(engine.model_name, engine.config.vocabulary, tokenizer)
-        self._lock = threading.Lock()
-        self._passes = WholePass(engine)
-        self._reader: ActivationReader | None = None
-        self._formulas: FormulaPass | None = None
-        self._lens: LensPass | None = None
-        self._attribution: AttributionPass | None = None
-
-    @property
-    def name(self) -> str:
-        """The model's name, for people."""
-        return self._engine.model_name
-
-    @property
-    def config(self) -> ModelConfig:
-        """The sizes of the model."""
-        return self._engine.config
-
-    @property
-    def description(self) -> Description:
-        """The operations of the model, in the order in which they run."""
-        return self._engine.description
-
-    @property
-    def context(self) -> int:
-        """The longest text that `run` takes, in tokens."""
-        return self._engine.context
-
-    @property
-    def tokenizer(self) -> Tokenizer:
-        """Text to token ids and back. Raises `TokenizerError` when the model has another vocabulary."""
-        self._tokenizer.check_fits(self.config.vocabulary)
-        return self._tokenizer
-
-    @property
-    def fits_tokenizer(self) -> bool:
-        """True when the tokenizer has the model's vocabulary, so that tokens have texts."""
-        return self._tokenizer.vocabulary == self.config.vocabulary
-
-    @property
-    def weights(self) -> Weights:
-        """The parameters by name, read from the file on demand: float32, matrices [out, in].
-
-        >>> model.weights["h.0.attn.c_attn.weight"].shape
-        (576, 192)
-        """
-        return self._weights
-
-    def __repr__(self) -> str:
-        return f"<Model {self._engine.model_name}, context {self.context}, on {self._engine.adapter_name}>"
-
-    def tensors(self) -> dict[str, TensorInfo]:
-        """Every tensor by name: weights, what can be kept of a run, and the logits.
-
-        >>> model.tensors()["h.0.attn.pattern"].shape
-        (6, 'query', 'key')
-        """
-        return {info.name: info for info in tensor_infos(self._names)}
 
     @overload
     def run(self, prompt: str | Sequence[int], *, keep: str | Iterable[str] = (), rows: Rows = "all") -> Run: ...
@@ -340,35 +264,3 @@ class Model:
             if self._attribution is None:
                 self._attribution = AttributionPass(self._engine)
             return attribution_of(self._passes, self._attribution, tokens, wanted, other, position)
-
-    def _run(self, texts: Sequence[list[int]], kept: Kept) -> list[Run]:
-        """One pass over texts of the same length that fit into the context together."""
-        tokens, sequence = list(itertools.chain.from_iterable(texts)), len(texts[0])
-        if kept.rows == "last":
-            logits = self._passes.last_logits(tokens, sequence=sequence)[:, None, : self.config.vocabulary]
-        else:
-            logits = self._passes.all_logits(tokens, sequence=sequence).reshape(len(texts), sequence, -1)
-        logits.flags.writeable = False
-        arrays: Sequence[dict[str, np.ndarray]] = [{} for _ in texts]
-        if kept.sources:
-            arrays = self._activations().read_sequences(kept.sources, sequence, last=kept.only_last)
-        return [
-            Run(self._names, text, kept.rows, kept.readings, array, of_text)
-            for text, array, of_text in zip(texts, arrays, logits, strict=True)
-        ]
-
-    @contextlib.contextmanager
-    def _in_use(self) -> Iterator[None]:
-        """One thread computes with the model; errors of the GPU's library become `DeviceError`s of one line."""
-        if not self._lock.acquire(blocking=False):
-            raise UsageError("another thread is using this model: wait for it, or let one thread run all texts")
-        try:
-            with device_errors():
-                yield
-        finally:
-            self._lock.release()
-
-    def _activations(self) -> ActivationReader:
-        if self._reader is None:
-            self._reader = ActivationReader(self._engine)
-        return self._reader

@@ -133,7 +133,7 @@ def test_attribution_as_json(run: Run, model: av.Model) -> None:
     assert sum(part["value"] for part in record["parts"]) == pytest.approx(record["sum"], abs=1e-4)
     heads: list[tuple[str, int | None]] = [("attn", head) for head in range(6)]
     block = [*heads, ("attn.bias", None), ("mlp", None)]
-    expected = [("embed.tokens", None), ("embed.positions", None)]
+    expected: list[tuple[str, int | None]] = [("embed.tokens", None), ("embed.positions", None)]
     expected += [(f"h.{layer}.{name}", head) for layer in range(8) for name, head in block] + [("ln_f.bias", None)]
     assert [(part["name"], part["head"]) for part in record["parts"]] == expected
     assert [part["value"] for part in record["parts"]] == pytest.approx([part.value for part in found.parts], abs=1e-3)
