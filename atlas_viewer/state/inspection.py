@@ -12,6 +12,7 @@ from compute.models.tensor_index import TensorIndex, flat_index, is_inside, mult
 from compute.views.strip_layout import Span, StripLayout
 
 from .color_mapping import ColorMapping
+from .part_titles import part_title
 
 if TYPE_CHECKING:
     from compute.models.description import Description
@@ -251,7 +252,7 @@ class Inspection:
 def section_title(description: Description, name: str) -> str:
     """The title of the part of the model that a tensor belongs to; "other" for one that the model does not have."""
     section = description.section_of(name)
-    return "other" if section is None else section.title
+    return "other" if section is None else part_title(section.title)
 
 
 def layer_of(description: Description, name: str) -> int | None:

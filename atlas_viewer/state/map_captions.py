@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from compute.models.names import block_number, split_name
+from compute.models.names import split_name
 from compute.views.map_layout import Region
 
 from .label_space import HEAD_MARK, REGION, SMALL, STAGE, TENSOR, Label, LabelSpace, text_width
 from .map_bands import Band, Visible
+from .part_titles import part_title
 
 _LEAST = 11  # smallest letters
 _AROUND = 4.5  # pixels around the name of a tensor; data above it may be rounded up to the next pixel
@@ -35,14 +36,6 @@ def captions(shown: Visible, space: LabelSpace, left: float, top: float) -> None
         first, *blocks, last = shown.layout.regions
         unnamed = [region for region in (*blocks, first, last) if not _region(shown, space, region)]
         _inside(shown, space, [region for region in unnamed if region not in (first, last)])
-
-
-def part_title(title: str) -> str:
-    """What to call a part of the model in a picture: "block 3" for h.3."""
-    block = block_number(title)
-    if block is not None:
-        return f"block {block}"
-    return {"head": "output"}.get(title, title)
 
 
 def where(shown: Visible) -> str:

@@ -5,7 +5,7 @@ No label covers cells, and none overlaps another. Labels stay in sight while a p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from compute.models.names import split_name
@@ -37,10 +37,10 @@ class StripLabel:
 
 @dataclass(frozen=True)
 class Letters:
-    """The usual height of letters in pixels, and their width as a fraction of it; all letters have the same width."""
+    """The usual height of letters in pixels, and the width of letters of a height; it need not be proportional."""
 
     height: float
-    width: float
+    width: Callable[[float], float]
 
 
 def strip_labels(
@@ -64,9 +64,9 @@ def _bands(sheet: StripSheet, view: View, height: int, letters: Letters, margin:
         y = max(top, below, 0.0)
         if y + letters.height > min(bottom, height):
             continue
-        text = band.title[: int((margin - 3 * _SPACE) / (letters.width * letters.height))]
+        text = band.title[: int((margin - 3 * _SPACE) / letters.width(letters.height))]
         if text:
-            wide = len(text) * letters.width * letters.height
+            wide = len(text) * letters.width(letters.height)
             yield StripLabel(text, -margin + _SPACE, y, letters.height, wide)
             below = y + letters.height
 
@@ -91,9 +91,9 @@ def _tensors(sheet: StripSheet, view: View, width: int, height: int, letters: Le
 
 def _named(box: Box, left: float, right: float, y: float, size: float, letters: Letters) -> Iterator[StripLabel]:
     """The full name if it fits, or else the part after that of the block."""
-    name = box.span.name
+    name, each = box.span.name, letters.width(size)
     for text in (name, split_name(name)[1]):
-        wide = len(text) * letters.width * size
+        wide = len(text) * each
         if wide + _SPACE <= right - left:
             yield StripLabel(text, left, y, size, wide, name, role_of_kind(box.span.kind))
             return

@@ -12,6 +12,7 @@ from atlas_viewer.ui import theme
 from compute.views.palettes import CANVASES
 
 from .map_frame import Frame
+from .view_common import letter_width
 from .widgets import packed
 
 _LINE = 0.8  # opacity of a line from a label to what it names
@@ -32,6 +33,7 @@ def labels(maps: MapState, frame: Frame, theme_name: str) -> None:
     for ruler in found.rulers:
         low = ImVec2(frame.left + ruler.x * zoom, frame.top + ruler.y * zoom)
         canvas.add_rect_filled(low, ImVec2(low.x + ruler.width * zoom, low.y + ruler.height * zoom), packed(ground))
+    sizes: dict[int, float] = {}
     hidden = _minimap(maps, frame, zoom)
     for label in found.labels:
         if hidden is not None and _overlaps(label, hidden):
@@ -42,11 +44,19 @@ def labels(maps: MapState, frame: Frame, theme_name: str) -> None:
         color = ink if label.role is None else packed(ImVec4(*role_ink(label.role, theme_name), 1.0))
         if label.of and label.of == hovered:
             color = lit
-        canvas.add_text(font, label.size * zoom, corner, color, label.text)
+        if label.size not in sizes:
+            sizes[label.size] = _drawn(font, label.size * zoom)
+        canvas.add_text(font, sizes[label.size], corner, color, label.text)
         if label.to is not None:
             end = ImVec2(frame.left + label.to[0] * zoom, frame.top + label.to[1] * zoom)
             start = ImVec2(corner.x - 2 if end.x < corner.x else high.x + 2, (corner.y + high.y) / 2)
             canvas.add_line(start, end, packed(ImVec4(*LIKELIEST, _LINE)))
+
+
+def _drawn(font: imgui.ImFont, size: float) -> float:
+    """The size of letters, at most `size` pixels, that are no wider than half of it, as labels are laid out."""
+    wide = letter_width(font, size)
+    return size if wide <= size / 2 else size * size / 2 / wide
 
 
 def _minimap(maps: MapState, frame: Frame, zoom: float) -> tuple[float, float, float, float] | None:

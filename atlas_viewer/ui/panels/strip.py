@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from imgui_bundle import ImVec2, ImVec4, imgui
 
@@ -25,8 +27,8 @@ from .view_common import (
     alarm,
     arrow,
     copy_value,
+    letter_width,
     loading,
-    monospaced_width,
     right_of_tools,
     value_line,
 )
@@ -194,7 +196,7 @@ def _labels(state: State, start: ImVec2, width: int, height: int, margin: float)
     strip, canvas = state.strip, imgui.get_window_draw_list()
     loaded = imgui.get_io().fonts.fonts
     font = loaded[1] if len(loaded) > 1 else loaded[0]
-    letters = Letters(theme.em(_LETTERS), monospaced_width(font))
+    letters = Letters(theme.em(_LETTERS), functools.cache(lambda size: letter_width(font, size)))
     for label in strip_labels(strip.sheet, strip.camera.view, width, height, letters, margin):
         color = theme.now.text if label.role is None else ImVec4(*role_ink(label.role, state.ui.theme), 1.0)
         corner = ImVec2(start.x + label.x, start.y + label.y)

@@ -105,10 +105,12 @@ def right_of_tools(text: str) -> bool:
     return True
 
 
-def monospaced_width(font: imgui.ImFont) -> float:
-    """Width of a monospaced character, as a fraction of the font size."""
-    size = 100.0
-    imgui.push_font(font, size)
-    wide: float = imgui.calc_text_size("0").x / size
+def letter_width(font: imgui.ImFont, size: float) -> float:
+    """Width in pixels of a letter of a monospaced font, `size` pixels high.
+
+    imgui draws letters of a whole size, which are whole pixels wide, and scales them. So the width is not proportional.
+    """
+    imgui.push_font(font, size / theme.zoom())  # imgui applies the zoom
+    wide: float = imgui.calc_text_size("0" * 20).x / 20 * size / imgui.get_font_size()
     imgui.pop_font()
     return wide

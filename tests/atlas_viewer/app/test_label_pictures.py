@@ -97,6 +97,32 @@ def test_strip(window: LabeledWindow, size: tuple[int, int]) -> None:
             assert problems(shot) == [], f"zoom {zoom} in {theme}"
 
 
+@pytest.mark.parametrize("zoom", [0.75, 1.25, 2.0])
+def test_other_sizes_of_letters(window: LabeledWindow, zoom: float) -> None:
+    window.state.ui.zoom = zoom
+    for name, _ in look(window, (1280, 720)):
+        found = problems(window.map_shot("dark"))
+        # At 75 %, letters of 8 pixels have no stroke that covers a pixel.
+        assert [text for text in found if zoom > 1 or "contrast" not in text] == [], name
+    window.state.ui.zoom = 1.0
+
+
+def test_lecture_mode(window: LabeledWindow) -> None:
+    """Letters are larger there, and names are as complete."""
+    window.state.ui.lecture = True
+    window.settle((1280, 720), "Atlas")
+    window.state.strip.camera.reset()
+    shot = window.strip_shot("dark")
+    assert problems(shot) == []
+    assert {"embedding", "block 0", "output"} <= {mark.text for mark in shot.marks}
+    window.settle((1280, 720), "Map")
+    window.state.map.camera.reset()
+    shot = window.map_shot("light")
+    assert problems(shot) == []
+    assert {"block 0", "output"} <= {mark.text for mark in shot.marks}
+    window.state.ui.lecture = False
+
+
 def broken(change: Callable[[list[Label]], list[Label]], monkeypatch: pytest.MonkeyPatch, window: LabeledWindow) -> str:
     """The problems that are found when labels are changed."""
 

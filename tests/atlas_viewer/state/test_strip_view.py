@@ -13,7 +13,7 @@ from compute.views.strip_sheet import ROWS, StripSheet
 
 from helpers.fake_tensor_reader import fake_sheet
 
-LETTERS = Letters(12.0, 0.5)
+LETTERS = Letters(12.0, lambda height: height / 2)
 MARGIN = 80.0
 
 

@@ -51,7 +51,7 @@ def test_the_tensors_of_a_registry_are_grouped_by_the_sections_of_the_model() ->
     known = registry(TINY, 3)
     tensors = [TensorInfo.of(known, tensor) for tensor in known]
     groups = [row.group for row in rows(tensors, "", set()) if row.info is None]
-    assert groups == ["embedding", "block 0", "block 1", "head"]
+    assert groups == ["embedding", "block 0", "block 1", "output"]
     assert {info.name for info in tensors if info.by_vocabulary} == {"wte", "logits"}
     assert section_title(known.description, "h.1.attn.pattern") == "block 1"
     assert section_title(known.description, "h.2.attn.pattern") == "other", "the model has two blocks"
