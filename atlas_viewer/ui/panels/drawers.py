@@ -3,7 +3,8 @@ opens the other panels at its right edge."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from imgui_bundle import ImVec2, ImVec4, imgui
 
@@ -59,6 +60,23 @@ def width(ui: UiState) -> float:
         return 0.0
     whole = imgui.get_main_viewport().work_size.x
     return float(min(max(_SHARE * whole, theme.em(_NARROW)), theme.em(_WIDE), whole))
+
+
+def covered(ui: UiState) -> float:
+    """Width in pixels that open panels cover of the view, at its right edge."""
+    return width(ui) if ui.folded else 0.0
+
+
+@contextmanager
+def uncovered(ui: UiState) -> Iterator[None]:
+    """A context in which the content of the view ends at the open panels."""
+    edge = imgui.internal.get_current_window().content_region_rect.max
+    whole = edge.x
+    edge.x -= covered(ui)
+    try:
+        yield
+    finally:
+        edge.x = whole
 
 
 def _scene(ui: UiState, corner: ImVec2, size: ImVec2, names: Sequence[str], content: Callable[[str], None]) -> float:

@@ -21,7 +21,7 @@ from atlas_viewer.ui import theme, widget_tracking
 from atlas_viewer.ui.services import Services
 from compute.errors import UsageError
 
-from . import color_bar, color_controls, map_marks, map_overlay, minimap, picture_marks
+from . import color_bar, color_controls, drawers, map_marks, map_overlay, minimap, picture_marks
 from .map_frame import Frame
 from .toolbar import Tool, button_width, toolbar
 from .view_common import (
@@ -48,11 +48,12 @@ _BACK, _FORWARD = 3, 4  # imgui's numbers for a mouse's side buttons
 
 def draw(state: State, services: Services) -> None:
     """Draw the tools, the picture with its labels, and a line about the value under the cursor."""
-    if state.ui.tools:
-        toolbar("map tools", [*_tools(state), *color_controls.tools(state, state.palettes, sampled=False)])
-        _bar(state)
-    if state.ui.details:
-        color_bar.draw(state)
+    with drawers.uncovered(state.ui):
+        if state.ui.tools:
+            toolbar("map tools", [*_tools(state), *color_controls.tools(state, state.palettes, sampled=False)])
+            _bar(state)
+        if state.ui.details:
+            color_bar.draw(state)
     space = imgui.get_content_region_avail()
     line = imgui.get_text_line_height_with_spacing() if state.ui.details else 0.0
     corner = imgui.get_cursor_screen_pos()
@@ -92,7 +93,8 @@ def draw(state: State, services: Services) -> None:
     copy_value(state)
     if state.ui.details:
         imgui.set_cursor_screen_pos(ImVec2(corner.x, corner.y + space.y - line + imgui.get_style().item_spacing.y))
-        value_line(state, _HINT)
+        with drawers.uncovered(state.ui):
+            value_line(state, _HINT)
 
 
 def _no_picture(state: State, width: float) -> None:

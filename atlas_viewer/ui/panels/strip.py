@@ -16,7 +16,7 @@ from atlas_viewer.state.strip_labels import Letters, strip_labels
 from atlas_viewer.ui import theme, widget_tracking
 from atlas_viewer.ui.services import Services
 
-from . import color_bar, color_controls, highlight_cache, picture_marks
+from . import color_bar, color_controls, drawers, highlight_cache, picture_marks
 from .toolbar import toolbar
 from .view_common import (
     ALARM,
@@ -46,11 +46,12 @@ _HINT = "wheel zooms, drag pans, F fits, right-click pins"
 
 def draw(state: State, services: Services) -> None:
     """Draw the tools, the picture as large as possible, and a line about the cell under the cursor."""
-    if state.ui.tools:
-        toolbar("atlas tools", color_controls.tools(state, state.palettes))
-        _bar(state)
-    if state.ui.details:
-        color_bar.draw(state)
+    with drawers.uncovered(state.ui):
+        if state.ui.tools:
+            toolbar("atlas tools", color_controls.tools(state, state.palettes))
+            _bar(state)
+        if state.ui.details:
+            color_bar.draw(state)
     strip = state.strip
     strip.agree(state.camera)
     space = imgui.get_content_region_avail()
@@ -90,7 +91,8 @@ def draw(state: State, services: Services) -> None:
     _labels(state, start, width, height, margin)
     if state.ui.details:
         imgui.set_cursor_screen_pos(ImVec2(corner.x, corner.y + space.y - line + imgui.get_style().item_spacing.y))
-        value_line(state, _HINT)
+        with drawers.uncovered(state.ui):
+            value_line(state, _HINT)
 
 
 def _bar(state: State) -> None:
