@@ -26,6 +26,7 @@ _FRAMED = 3.0  # pixels: a tensor that is smaller, both across and down, has no 
 _ZOOMS, _SHARES = 4, 16  # steps per octave in which frames appear, and in which the flow fades
 _GLOW_STEPS = 8  # as often is a glow drawn while it fades
 _MOST_BOXES = 700  # drawn of one kind
+_OVER_DATA = 0.6  # opacity of the minimap where it covers data, which shows through
 _MINIMAP_SEEN = 8.0  # minimum size of the rectangle that marks the visible part, in pixels
 _GLOW: Rgb = (1.0, 1.0, 1.0)
 
@@ -47,8 +48,8 @@ class MapShapes:
         glow = 0 if maps.changed_ago >= GLOW else 1 + int(_GLOW_STEPS * maps.changed_ago / GLOW)
         pins = tuple(pin.element for pin in inspection.pins)
         return (
-            inspection.focus, inspection.cursor, pins, maps.sources, maps.changed, glow, maps.minimap, maps.line,
-            ui.flow, ui.theme, likeliest(self._state.step), shown_element(self._state),
+            inspection.focus, inspection.cursor, pins, maps.sources, maps.changed, glow, maps.minimap,
+            maps.minimap_over, maps.line, ui.flow, ui.theme, likeliest(self._state.step), shown_element(self._state),
         )  # fmt: skip
 
     @property
@@ -188,8 +189,9 @@ class MapShapes:
         scale, corner, line = wide / layout.width, [(view.x, view.y)], maps.line
         theme = self._state.ui.theme
         ground, ink = CANVASES[theme].ground, stream_color(theme)
-        shapes.on_screen(corner, [(left - line, top - line, wide + 2 * line, high + 2 * line)], ink, 0.5)
-        shapes.on_screen(corner, [box], ground, 0.92)
+        shapes.on_screen(corner, [box], ground, _OVER_DATA if maps.minimap_over else 0.92)
+        edge = left - line, top - line, left + wide + line, top + high + line
+        shapes.on_screen(corner, list(_sides(*edge, line)), ink, 0.6)
         for role, boxes in self._boxes.items():
             large = boxes[(boxes[:, 2:] * scale >= 1).any(axis=1)][:_MOST_BOXES] * scale
             placed = large + np.array([left, top, 0, 0])
@@ -207,6 +209,11 @@ def _marked_part(maps: MapState, box: tuple[float, float, float, float], scale: 
     # The mark stays large enough to find, however small the visible part is.
     wider, higher = max(_MINIMAP_SEEN - (x1 - x0), 0) / 2, max(_MINIMAP_SEEN - (y1 - y0), 0) / 2
     x0, x1, y0, y1 = left + x0 - wider, left + x1 + wider, top + y0 - higher, top + y1 + higher
+    yield from _sides(x0, y0, x1, y1, line)
+
+
+def _sides(x0: float, y0: float, x1: float, y1: float, line: float) -> Iterator[tuple[float, float, float, float]]:
+    """The four sides of a rectangle as boxes, `line` wide."""
     yield x0, y0, x1 - x0, line
     yield x0, y1 - line, x1 - x0, line
     yield x0, y0, line, y1 - y0

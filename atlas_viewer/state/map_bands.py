@@ -139,3 +139,14 @@ def _table(registry: Registry, layout: MapLayout) -> _BandTable:
     if not _latest or _latest[0].registry is not registry or _latest[0].layout is not layout:
         _latest[:] = [_BandTable(registry, layout)]
     return _latest[0]
+
+
+def band_boxes(registry: Registry, layout: MapLayout) -> list[tuple[float, float, float, float]]:
+    """The x, y, width and height of every band of every tensor, in units."""
+    found: list[tuple[float, float, float, float]] = []
+    for name, placement in layout.placements.items():
+        if registry[name].is_logits:  # lines without gaps
+            found.append((placement.x, placement.y, placement.width, placement.height))
+        else:
+            found.extend(placement.band_box(number) for number in range(placement.bands))
+    return found

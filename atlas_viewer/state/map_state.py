@@ -17,6 +17,7 @@ from compute.views.map_view import MapView
 
 from .label_space import HEAD_MARK
 from .map_addresses import box_of, row_and_column, row_boxes
+from .map_bands import band_boxes
 from .map_camera import CameraPose, MapCamera, ViewHistory
 from .map_labels import MapLabels
 from .map_logits import LogitsCenter
@@ -56,10 +57,13 @@ class MapState:
     logits: LogitsCenter | None = None  # of the pass that Map shows; None until it is known
     refused: str = ""  # why the typed text led nowhere
     minimap: tuple[float, float, float, float] | None = None  # x, y, width and height in the picture while it is shown
+    minimap_corner: int = 0  # of the picture: the index of its position in the panel
+    minimap_over: bool = False  # True where it covers data
     line: float = 1.0  # width of lines
     labels: KeptLabels = field(default_factory=KeptLabels)
     # (x, y, width, height) in cells: of every tensor, and of the first row of every activation.
     tensors: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)), compare=False)
+    bands: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)), compare=False)  # of the cells of all tensors
     first_rows: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)), compare=False)
 
     @property
@@ -185,6 +189,7 @@ class MapState:
         self.registry, self.layout, self.problem = registry, layout, ""
         boxes = [(box.x, box.y, box.width, box.height) for box in layout.placements.values()]
         self.tensors = np.array(boxes, np.float64).reshape(-1, 4)
+        self.bands = np.array(band_boxes(registry, layout), np.float64).reshape(-1, 4)
         self.first_rows = np.array(row_boxes(registry, layout, 0, 1), np.float64).reshape(-1, 4)
         self.camera = MapCamera(layout.width, layout.height)
         if before[0] is not None and before[1] is not None:

@@ -86,7 +86,7 @@ def draw(state: State, services: Services) -> None:
             picture_marks.uncover(services.map, frame, maps.minimap)
         _labels(state, frame, services.tokenizer)
         marks.labels(state)
-        maps.minimap = minimap.draw(maps, frame) if state.ui.minimap else None
+        maps.minimap = minimap.draw(maps, frame, drawers.covered(state.ui)) if state.ui.minimap else None
         canvas.pop_clip_rect()
         if maps.going:
             _field(state, frame)
