@@ -17,6 +17,7 @@ from atlas_viewer.state.state import ModelSummary, State
 from atlas_viewer.state.text_tokens import context_token
 from atlas_viewer.ui import theme, widget_tracking
 from atlas_viewer.ui.inspector_rows import facts
+from atlas_viewer.ui.panels import drawers
 from atlas_viewer.ui.services import Services
 from compute.models.tensor_index import TensorIndex
 from compute.sampling.options import GenerateOptions
@@ -242,6 +243,39 @@ def test_the_minimap_moves_the_camera(screen: Screen, state: State) -> None:
     press(screen, "Shift+M")
     screen.frame()
     assert "minimap" not in screen.centers
+
+
+def test_the_minimap_lies_where_it_covers_least_data(screen: Screen, state: State) -> None:
+    maps = state.map
+    assert maps.layout is not None
+
+    def shown(zoom: float, x: float, y: float) -> widget_tracking.WidgetRect:
+        maps.camera.look_at(zoom, x, y, *maps.size)
+        screen.frame(2)
+        return widget_tracking.rects["minimap"]
+
+    screen.point(ImVec2(1, 1))
+    middle = imgui.get_io().display_size.x / 2
+    x, y, width, height = maps.layout.placements["h.4.attn.c_proj.weight"].band_box(0)
+    wide = maps.view.scale * maps.camera.pose.zoom * maps.size[0] / width  # the zoom at which it is as wide as Map
+    right = shown(1.5 * wide, x + width, y + height / 2)
+    assert not maps.minimap_over, "the matrix ends in the middle"
+    assert right.left > middle
+    left = shown(1.5 * wide, x, y + height / 2)
+    assert not maps.minimap_over, "the matrix begins in the middle"
+    assert left.right < middle
+    over = shown(4 * wide, x + width / 2, y + height / 2)
+    assert maps.minimap_over, "the matrix fills Map"
+    assert over.right - over.left < left.right - left.left
+
+
+def test_what_is_above_and_below_the_map_ends_at_an_open_panel(screen: Screen, state: State) -> None:
+    assert state.ui.folded
+    whole = widget_tracking.rects["colour bar"].right
+    state.ui.toggle_drawer("Inspector")
+    screen.frame(3)
+    bar = widget_tracking.rects["colour bar"]
+    assert bar.right <= imgui.get_io().display_size.x - drawers.width(state.ui) < whole
 
 
 def test_a_new_context_keeps_the_visible_part(screen: Screen, state: State) -> None:
