@@ -64,6 +64,8 @@ class MapDisplay:
             return False
         if self._maps is None:
             return self._refused is None and not self._no_source
+        if self._state.map.flight is not None:
+            return True
         return self._stale or self._maps.center_pending or self._state.map.changed_ago < GLOW
 
     @property

@@ -15,6 +15,7 @@ from compute.models.tensor_index import TensorIndex
 from compute.views.map_layout import MapLayout
 from compute.views.map_view import MapView
 
+from .flight import Flight
 from .label_space import HEAD_MARK
 from .map_addresses import box_of, row_and_column, row_boxes
 from .map_bands import band_boxes
@@ -55,6 +56,8 @@ class MapState:
     wanted: TensorIndex | None = None  # where to go when the map is ready
     sources: TensorIndex | None = None  # the weights behind the value that was left for them, which stay outlined
     logits: LogitsCenter | None = None  # of the pass that Map shows; None until it is known
+    flight: Flight | None = None  # where the camera is flying
+    flown: CameraPose | None = None  # the pose that the flight set last
     refused: str = ""  # why the typed text led nowhere
     minimap: tuple[float, float, float, float] | None = None  # x, y, width and height in the picture while it is shown
     minimap_corner: int = 0  # of the picture: the index of its position in the panel
@@ -109,6 +112,26 @@ class MapState:
                 whole = self.view.scale * self.camera.pose.zoom
                 zoom = whole * max(_CELL_SEEN / min(width, height), self.cell)
                 self.camera.look_at(zoom, x + width / 2, y + height / 2, *self.size)
+
+    def fly(self, target: TensorIndex, now: float) -> None:
+        """As `go`, but move there in the frames after `now`, in seconds, see `advance`."""
+        start = self.camera.pose
+        self.go(target)
+        end = self.camera.pose
+        if end != start and self.layout is not None:
+            self.flight = Flight(start, end, now, self.view.scale * end.zoom * self.size[0])
+            self.camera.pose = start
+
+    def advance(self, now: float) -> None:
+        """Move the camera along its flight, which ends when something else has moved it."""
+        if self.flight is None:
+            return
+        if self.camera.pose not in (self.flown, self.flight.start):
+            self.flight = self.flown = None
+            return
+        self.camera.pose = self.flown = self.flight.pose(now)
+        if self.flown == self.flight.end:
+            self.flight = self.flown = None
 
     def frame(self, name: str) -> None:
         """Show a tensor, one head of a pattern, or a part of the model by its title, as large as possible."""

@@ -47,7 +47,7 @@ def draw(state: State) -> None:
     card.follow(element, moved, time.perf_counter(), io.delta_time)
     found, held = card.shown, card.held
     card.held = False
-    dragging = any(io.mouse_down) and not held
+    dragging = (any(io.mouse_down) and not held) or state.map.flight is not None
     if found is None or view is None or not state.ui.formulas or dragging:
         return
     if min(view.width, view.height) < theme.em(_LEAST):
