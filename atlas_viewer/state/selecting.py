@@ -6,7 +6,6 @@ import dataclasses
 
 from compute.models.tensor_index import TensorIndex
 
-from .inspection import Inspection
 from .quoting import quoted
 from .selection import NOTHING, Selection
 from .state import State
@@ -18,19 +17,14 @@ SEPARATOR = " · "
 def begin_frame(state: State) -> None:
     """Forget what the mouse was over two frames ago, and follow the value that keys, pins or names have led to."""
     state.pointed, state.hovered = state.hovered, NOTHING
-    inspected = _inspected(state.inspection)
+    inspection = state.inspection
+    if inspection.cursor is not None and not inspection.keyed:
+        return  # the mouse is over a value, which does not select it
+    inspected = None if inspection.focus is None else inspection.single(inspection.focus)
     if inspected != state.inspected:
         state.inspected = inspected
         if inspected is not None:
             state.selected = of_element(state, inspected)
-
-
-def _inspected(inspection: Inspection) -> TensorIndex | None:
-    """The value that was selected other than by moving the mouse over it."""
-    focus = inspection.focus
-    if focus is None or (focus is inspection.cursor and not inspection.keyed):
-        return None
-    return inspection.single(focus)
 
 
 def of_element(state: State, element: TensorIndex) -> Selection:
@@ -126,6 +120,9 @@ def explanation(state: State, selection: Selection) -> str:
         return f"this model has only {model.layers} layers"
     if model is not None and selection.head is not None and selection.head >= model.heads:
         return f"this model has only {model.heads} heads"
+    element, tensors = selection.element, state.inspection.tensors
+    if element is not None and tensors and element.name not in tensors:
+        return "this model has no such tensor"
     if position is None or not state.inspection.rows:
         return ""
     start, end = context_start(state), context_start(state) + state.inspection.rows

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Heading, field of `Line`, width in ems (0 takes the remaining width), and help text.
 _COLUMNS = (
-    ("rank", "rank", 3.0, "Rank by raw logit, 1 is the largest"),
+    ("rank", "rank", 4.3, "Rank by raw logit, 1 is the largest"),
     ("token id", "token", 3.6, "Index of the token in the vocabulary"),
     ("raw logit", "logit", 4.6, "Output of the model's last layer"),
     (

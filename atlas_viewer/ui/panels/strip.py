@@ -86,7 +86,9 @@ def draw(state: State, services: Services) -> None:
         return
     boxes = _highlighted(state, start, end)
     picture_marks.image(state, services.strip, start, end, boxes)
+    canvas.push_clip_rect(start, end, True)
     picture_marks.outlines(state, boxes)
+    canvas.pop_clip_rect()
     _marks(state, start, width, height)
     _labels(state, start, width, height, margin)
     if state.ui.details:

@@ -254,6 +254,21 @@ def test_a_click_stays_until_escape_or_a_click_on_empty_space(window: Window, st
     assert state.selected == NOTHING
 
 
+def test_a_pin_is_selected_once_and_then_leaves_other_selections_alone(window: Window, state: State) -> None:
+    target = index("h.3.attn.out", 5, 70)
+    state.inspection.pin(target)
+    window.frame(2)
+    assert state.selected.element == target
+    state.selected = Selection(position=1)
+    point_at(window, Case(index("h.2.ln_1", 3, 3)))
+    assert state.hovered.position == 3
+    window.point(ImVec2(1, 1))
+    assert state.highlight == state.selected == Selection(position=1)
+    state.inspection.point_at(index("h.4.ln_2", 2, 2))  # as by name
+    window.frame(2)
+    assert (state.selected.position, state.selected.layer, state.selected.channel) == (2, 4, 2)
+
+
 def test_keys_move_the_selection(window: Window, state: State) -> None:
     press(window, "Ctrl+Left")
     assert state.selected == Selection(position=11, token=8000)
@@ -292,6 +307,7 @@ def test_only_a_selected_token_dims_the_picture(window: Window, state: State) ->
         (Selection(position=40), "the text on screen has no such token: this pass sees tokens 7 to 18"),
         (Selection(position=9, layer=99), "this model has only 8 layers"),
         (Selection(head=99), "this model has only 6 heads"),
+        (Selection(element=TensorIndex("h.0.mlp.up")), "this model has no such tensor"),
         (Selection(position=9), ""),
     ],
 )
