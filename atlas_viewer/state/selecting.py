@@ -157,3 +157,8 @@ def shows_token(selection: Selection, position: int, token: int) -> bool:
 def is_thread(selection: Selection) -> bool:
     """True when a token is selected by itself: views then follow its row, and dim the others."""
     return selection.position is not None and selection.element is None
+
+
+def thread(state: State) -> Selection:
+    """The selected token that views follow, whatever the mouse is over; nothing when there is none."""
+    return state.selected if is_thread(state.selected) else NOTHING

@@ -10,9 +10,11 @@ import numpy as np
 
 from atlas_viewer.state.highlights import Box, Target, map_rectangles, strip_runs, tensors_of
 from atlas_viewer.state.inspection import TensorInfo
+from atlas_viewer.state.selection import Selection
 from atlas_viewer.state.state import State
 
 _Result = TypeVar("_Result")
+_NOWHERE = np.zeros((0, 4))
 _kept: dict[str, tuple[object, object]] = {}  # key and result, by what was computed
 
 
@@ -55,12 +57,12 @@ def names(state: State) -> frozenset[str]:
     return keep("names", _key(state, target), lambda: tensors_of(state, target))
 
 
-def on_map(state: State) -> tuple[np.ndarray, list[str]]:
+def on_map(state: State, selection: Selection) -> tuple[np.ndarray, list[str]]:
     """What is highlighted on Map: x, y, width, height in units, float64 [n, 4], and the tensor of each rectangle."""
     layout = state.map.layout
-    if not state.highlight or layout is None:
-        return np.zeros((0, 4)), []
-    target = Target.of(state, state.highlight)
+    if not selection or layout is None:
+        return _NOWHERE, []
+    target = Target.of(state, selection)
 
     def make() -> tuple[np.ndarray, list[str]]:
         rectangles, tensors = [], []
@@ -70,18 +72,23 @@ def on_map(state: State) -> tuple[np.ndarray, list[str]]:
                 tensors.append(info.name)
         return np.array(rectangles, np.float64).reshape(-1, 4), tensors
 
-    return keep("map", (*_key(state, target), Same(layout)), make)
+    return keep(f"map {_use(state, selection)}", (*_key(state, target), Same(layout)), make)
 
 
-def on_strip(state: State) -> list[tuple[int, int, int, int]]:
-    """What is highlighted on Strip: x, y, width and height on the sheet, in cells."""
+def _use(state: State, selection: Selection) -> str:
+    """The selection that stays and the one under the mouse are shown together, so each is kept."""
+    return "selected" if selection == state.selected else "hovered"
+
+
+def on_strip(state: State, selection: Selection) -> np.ndarray:
+    """What is highlighted on Strip: x, y, width and height on the sheet, in cells, float64 [n, 4]."""
     sheet = state.strip.sheet
-    if not state.highlight:
-        return []
-    target = Target.of(state, state.highlight)
+    if not selection:
+        return _NOWHERE
+    target = Target.of(state, selection)
 
-    def make() -> list[tuple[int, int, int, int]]:
-        found = []
+    def make() -> np.ndarray:
+        found: list[tuple[int, int, int, int]] = []
         for info, boxes in _boxes(state, target):
             box = None if info.span is None else sheet.box_of(info.span.first)
             if info.span is None or box is None:
@@ -89,9 +96,9 @@ def on_strip(state: State) -> list[tuple[int, int, int, int]]:
             for first, last in strip_runs(info, boxes, info.span):
                 parts = _lines(first, last, box.columns)
                 found += [(box.x + x, box.y + y, wide, high) for x, y, wide, high in parts]
-        return found
+        return np.array(found, np.float64).reshape(-1, 4)
 
-    return keep("strip", (*_key(state, target), Same(sheet)), make)
+    return keep(f"strip {_use(state, selection)}", (*_key(state, target), Same(sheet)), make)
 
 
 def _lines(first: int, last: int, columns: int) -> list[tuple[int, int, int, int]]:

@@ -9,6 +9,7 @@ from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state.quoting import quoted
 from atlas_viewer.state.selecting import is_thread
+from atlas_viewer.state.selection import Selection
 from atlas_viewer.state.state import State
 from atlas_viewer.state.text_tokens import token_at
 from compute.models.names import split_name
@@ -18,10 +19,11 @@ from .map_frame import Frame
 
 
 class MapMarks:
-    """What the selection highlights in one picture of Map. boxes: see `picture_marks.visible`."""
+    """What a selection highlights in one picture of Map. boxes: see `picture_marks.visible`."""
 
-    def __init__(self, state: State, frame: Frame) -> None:
-        rectangles, self._tensors = highlight_cache.on_map(state)
+    def __init__(self, state: State, frame: Frame, selection: Selection) -> None:
+        self._selection = selection
+        rectangles, self._tensors = highlight_cache.on_map(state, selection)
         view = state.map.view
         scale = view.scale * frame.ratio  # units per logical pixel
         low = (rectangles[:, :2] - (view.x, view.y)) / scale + (frame.left, frame.top)
@@ -30,9 +32,14 @@ class MapMarks:
         self._end = ImVec2(frame.left + frame.width, frame.top + frame.height)
         self.boxes = picture_marks.visible(self._all, self._start, self._end)
 
+    @property
+    def some(self) -> bool:
+        """True when Map highlights anything, visible or not."""
+        return bool(len(self._all))
+
     def labels(self, state: State) -> None:
         """Name the selected token beside its row in each activation."""
-        selected = state.highlight
+        selected = self._selection
         if not is_thread(selected) or selected.position is None or not len(self._all):
             return
         token = token_at(state, selected.position)

@@ -81,13 +81,16 @@ def draw(state: State, services: Services) -> None:
         _mouse(state, frame)
         _keys(state)
         canvas.push_clip_rect(start, end, True)
-        marks = map_marks.MapMarks(state, frame)
-        picture_marks.image(state, services.map, start, end, marks.boxes)
+        thread = map_marks.MapMarks(state, frame, selecting.thread(state))
+        marks = (
+            thread if selecting.thread(state) == state.highlight else map_marks.MapMarks(state, frame, state.highlight)
+        )
+        picture_marks.image(state, services.map, start, end, thread.boxes if thread.some else None)
         picture_marks.outlines(state, marks.boxes)
         if maps.minimap is not None:
             picture_marks.uncover(services.map, frame, maps.minimap)
         _labels(state, frame, services.tokenizer)
-        marks.labels(state)
+        (thread if thread.some else marks).labels(state)
         maps.minimap = minimap.draw(maps, frame, drawers.covered(state.ui)) if state.ui.minimap else None
         canvas.pop_clip_rect()
         if maps.going:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from imgui_bundle import ImVec2, ImVec4, imgui
 
-from atlas_viewer.state.selecting import is_thread
+from atlas_viewer.state.selecting import thread
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme
 from compute.views.palettes import CANVASES
@@ -22,10 +22,13 @@ _CLOSE = 6.0  # pixels: thinner rectangles are filled instead of outlined
 _FILL, _FILL_DIMMED = 0.6, 0.3  # opacity of that; around a selected token's rows the picture is dim as well
 
 
-def image(state: State, picture: imgui.ImTextureRef, start: ImVec2, end: ImVec2, boxes: np.ndarray) -> None:
-    """Draw the picture of a view, dim around `boxes` while a token is selected. boxes: see `visible`."""
+def image(state: State, picture: imgui.ImTextureRef, start: ImVec2, end: ImVec2, boxes: np.ndarray | None) -> None:
+    """Draw the picture of a view, dim around the rows of a selected token.
+
+    boxes: these rows, see `visible`; None when no token is selected, or the view does not show it.
+    """
     canvas = imgui.get_window_draw_list()
-    if not dims(state) or not len(boxes):
+    if boxes is None:
         canvas.add_image(picture, start, end)
         return
     canvas.add_rect_filled(start, end, packed(ImVec4(*CANVASES[state.ui.theme].ground, 1.0)))
@@ -47,20 +50,18 @@ def uncover(picture: imgui.ImTextureRef, frame: Frame, box: tuple[float, float, 
     imgui.get_window_draw_list().add_image(picture, low, end, first, last)
 
 
-def dims(state: State) -> bool:
-    """True while a selected token's rows stand out from the rest."""
-    return is_thread(state.selected) and state.highlight == state.selected
-
-
 def visible(boxes: np.ndarray, start: ImVec2, end: ImVec2) -> np.ndarray:
     """Left, top, right and bottom on the screen of those boxes that the picture shows, float64 [n, 4].
 
-    boxes: the same for all. Small ones grow to the least size that can be seen.
+    boxes: the same for all. Small ones grow to the least size that can be seen; of too many, the largest are kept.
     """
     if not len(boxes):
         return boxes
     shown = (boxes[:, 2] > start.x) & (boxes[:, 0] < end.x) & (boxes[:, 3] > start.y) & (boxes[:, 1] < end.y)
     boxes = boxes[shown]
+    if len(boxes) > _MOST:
+        areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+        boxes = boxes[np.sort(np.argsort(-areas, kind="stable")[:_MOST])]
     middle, half = (boxes[:, 2:] + boxes[:, :2]) / 2, np.maximum(boxes[:, 2:] - boxes[:, :2], _LEAST) / 2
     return np.concatenate([middle - half, middle + half], axis=1)
 
@@ -68,9 +69,9 @@ def visible(boxes: np.ndarray, start: ImVec2, end: ImVec2) -> np.ndarray:
 def outlines(state: State, boxes: np.ndarray) -> None:
     """Outline boxes on the screen. Those too thin for an outline are filled, so that their values stay visible."""
     canvas, ink = imgui.get_window_draw_list(), theme.MARK_ON_PICTURE
-    edge, fill = packed(ink), packed(ink, _FILL_DIMMED if dims(state) else _FILL)
+    edge, fill = packed(ink), packed(ink, _FILL_DIMMED if thread(state) == state.highlight else _FILL)
     dark, thickness = packed(ImVec4(0, 0, 0, 1), 0.7), max(1.0, theme.em(theme.OUTLINE / 2))
-    for left, top, right, bottom in boxes[:_MOST].tolist():
+    for left, top, right, bottom in boxes.tolist():
         if min(right - left, bottom - top) < _CLOSE:
             canvas.add_rect_filled(ImVec2(left, top), ImVec2(right, bottom), fill)
         else:

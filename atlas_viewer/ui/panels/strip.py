@@ -11,6 +11,7 @@ from atlas_viewer.state import selecting
 from atlas_viewer.state.camera import fitted
 from atlas_viewer.state.navigation import ATLAS, on_map
 from atlas_viewer.state.roles import role_ink
+from atlas_viewer.state.selection import Selection
 from atlas_viewer.state.state import State
 from atlas_viewer.state.strip_labels import Letters, strip_labels
 from atlas_viewer.ui import theme, widget_tracking
@@ -84,8 +85,10 @@ def draw(state: State, services: Services) -> None:
             playback = state.recording.playback
             hint(playback.notice if playback and playback.notice else _EMPTY)
         return
-    boxes = _highlighted(state, start, end)
-    picture_marks.image(state, services.strip, start, end, boxes)
+    thread = selecting.thread(state)
+    rows, boxes = _highlighted(state, thread, start, end), _highlighted(state, state.highlight, start, end)
+    followed = len(highlight_cache.on_strip(state, thread)) > 0
+    picture_marks.image(state, services.strip, start, end, rows if followed else None)
     canvas.push_clip_rect(start, end, True)
     picture_marks.outlines(state, boxes)
     canvas.pop_clip_rect()
@@ -157,10 +160,10 @@ def _keys(state: State) -> None:
         strip.camera.drag(-PAN * move[0], -PAN * move[1])
 
 
-def _highlighted(state: State, start: ImVec2, end: ImVec2) -> np.ndarray:
-    """What the selection highlights, as boxes on the screen."""
+def _highlighted(state: State, selection: Selection, start: ImVec2, end: ImVec2) -> np.ndarray:
+    """What a selection highlights, as boxes on the screen."""
     view = state.strip.camera.view
-    cells = np.array(highlight_cache.on_strip(state), np.float64).reshape(-1, 4)
+    cells = highlight_cache.on_strip(state, selection)
     low = (cells[:, :2] - (view.x, view.y)) * (end.x - start.x) / view.width + (start.x, start.y)
     boxes = np.concatenate([low, low + cells[:, 2:] * (end.x - start.x) / view.width], axis=1)
     return picture_marks.visible(boxes, start, end)

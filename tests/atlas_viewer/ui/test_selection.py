@@ -288,14 +288,40 @@ def test_keys_move_the_selection(window: Window, state: State) -> None:
     assert {"chip8", "text11", "token 8000"} <= window.marked
 
 
-def test_only_a_selected_token_dims_the_picture(window: Window, state: State) -> None:
-    state.selected = Selection(position=5, layer=2)
+@pytest.mark.parametrize("view", ["Map", "Atlas"])
+def test_only_a_selected_token_dims_the_picture_wherever_the_mouse_is(
+    window: Window, state: State, monkeypatch: pytest.MonkeyPatch, view: str
+) -> None:
+    bright: list[Any] = []
+    original = picture_marks.image
+
+    def heard(*arguments: Any) -> None:
+        bright[:] = arguments[-1:]
+        original(*arguments)
+
+    monkeypatch.setattr(picture_marks, "image", heard)
+    window.to_front(view)
     window.point(ImVec2(1, 1))
-    assert picture_marks.dims(state)
-    state.selected = Selection(layer=2, head=1)
-    assert not picture_marks.dims(state)
-    state.selected = Selection(position=5, element=index("h.0.ln_1", 5, 3))
-    assert not picture_marks.dims(state)
+    for selection in (Selection(layer=2, head=1), Selection(position=5, element=index("h.0.ln_1", 5, 3)), NOTHING):
+        state.selected = selection
+        window.frame(2)
+        assert bright == [None]
+    state.selected = Selection(position=5)
+    window.frame(2)
+    rows = bright[0]
+    assert len(rows) > 50
+    window.point(window.centers["chip1"])  # the mouse is over another token
+    assert state.highlight.position == 4
+    assert np.array_equal(bright[0], rows)
+    assert not np.array_equal(window.boxes, rows)
+    if view == "Map":
+        state.map.go(index("wte", 9, 9))  # nothing of the token is in sight
+        window.frame(2)
+        assert bright[0] is not None
+        assert not len(bright[0])
+    state.selected = Selection(position=99)
+    window.frame(2)
+    assert bright == [None]  # the token is not in the pass
 
 
 @pytest.mark.parametrize(
