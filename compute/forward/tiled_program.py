@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 
+import wgpu
+
+from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
 from compute.models.operations import Attention
 
 from .product import Product
+from .program import resource
 from .rows_program import CHUNK as ROWS_CHUNK
 from .rows_program import RowsProgram
 from .stages import Stage
 
 CHUNK = 256  # rows of a chunk
+HEAD_OUTS = 2  # outputs per team of threads of the head
 
 
 class TiledProgram(RowsProgram):
@@ -30,8 +35,6 @@ class TiledProgram(RowsProgram):
         outputs, inputs = linear.weight.shape
         # Narrow products have few tiles: smaller ones keep more of the GPU busy.
         tall = 4 if outputs > 2 * self._config.channels else 2
-        if linear is self._description.head and product.rows <= 32:  # the head has tiles enough for any GPU
-            tall = -(-product.rows // 16)
         kernel = self._kernels.get(
             "forward/matmul_tiled", inputs=inputs, outputs=outputs, tall=tall, dtype=storage.dtype,
             bias=linear.bias is not None, epilogue=product.epilogue, trace=product.block is not None,
@@ -42,6 +45,28 @@ class TiledProgram(RowsProgram):
             groups = (-(-shard.rows // 64), -(-product.rows // (16 * tall)), 1)
             cost = product.rows * inputs * shard.rows
             run.append(kernel.dispatch(groups, bound, cost=cost, label=product.label))
+        return run
+
+    def head_of(
+        self, x: wgpu.GPUBuffer, logits: wgpu.GPUBuffer, rows: int, state: wgpu.GPUBuffer | None = None
+    ) -> list[Dispatch]:
+        head = self._description.head
+        storage = self._storages[head.weight.name]
+        outputs, inputs = head.weight.shape
+        kernel = self._kernels.get(
+            "forward/head_rows", inputs=inputs, outputs=outputs, outs=HEAD_OUTS, dtype=storage.dtype,
+            bias=head.bias is not None,
+        )  # fmt: skip
+        run = []
+        for shard in storage.shards:
+            bound: dict[str, Resource] = {
+                "state": state or self._shared.state, "params": self._slot(shard.first_row, shard.rows), "x": x,
+                "weight": resource(shard), "logits": logits,
+                **({} if head.bias is None else {"bias": self._vector(head.bias.name)}),
+            }  # fmt: skip
+            groups = (-(-shard.rows // (32 * HEAD_OUTS)), -(-rows // ROWS_CHUNK), 1)
+            run.append(kernel.dispatch(groups, bound, cost=rows * inputs * shard.rows, label=head.output))
+        self._write_params()
         return run
 
     def _attention(self, stage: Stage, attention: Attention) -> Dispatch:

@@ -36,7 +36,7 @@ class LensChunk:
         """Allocates the buffers. Raises `MemoryBudgetError` when they do not fit."""
         self._engine, self._points, self.positions = engine, tuple(points), positions
         self._channels = engine.registry[points[-1]].columns
-        self.rows = padded_rows(positions * len(points))
+        self.rows = padded_rows(engine, positions * len(points))
         check_memory(engine, self.rows)
         head = engine.description.head
         usage = wgpu.BufferUsage
@@ -168,9 +168,11 @@ class LensChunk:
         ]
 
 
-def padded_rows(cells: int) -> int:
+def padded_rows(engine: Engine, cells: int) -> int:
     """Rows of the head's product for so many cells: see `RowsProgram.head_of`."""
-    return 1 << (cells - 1).bit_length() if cells <= CHUNK else -(-cells // CHUNK) * CHUNK
+    if engine.layout == "texture" and cells <= CHUNK:
+        return 1 << (cells - 1).bit_length()
+    return -(-cells // CHUNK) * CHUNK
 
 
 def positions_at_once(engine: Engine, points: int) -> int:

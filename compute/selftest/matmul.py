@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from compute.forward.tiled_program import HEAD_OUTS
 from compute.gpu.device import is_software
 from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
@@ -152,6 +153,26 @@ def _after(epilogue: str, expected: np.ndarray, before: np.ndarray) -> np.ndarra
     return before + expected if epilogue == "residual" else reference.ACTIVATIONS[epilogue](expected)
 
 
+def head_rows(gpu: Gpu, inputs: int, outputs: int, valid: int, dtype: str, shards: Sequence[int] = ()) -> Check:
+    """The head's product over 32 rows, `valid` of them in use."""
+    x, bias = normal(32, inputs), normal(outputs, seed=1)
+    storage, weight = gpu.weight(normal(outputs, inputs, seed=2), "buffer", dtype, shards=shards)
+    y = gpu.empty(32 * outputs)
+    kernel = gpu.kernels.get(
+        "forward/head_rows", inputs=inputs, outputs=outputs, outs=HEAD_OUTS, dtype=dtype, bias=True
+    )
+    for shard in storage.shards:
+        resources: dict[str, Resource] = {
+            "state": gpu.state(rows=valid), "params": gpu.params(shard.first_row, shard.rows), "x": gpu.buffer(x),
+            "weight": bound(shard), "logits": y, "bias": gpu.buffer(bias),
+        }  # fmt: skip
+        gpu.run(kernel.dispatch((-(-shard.rows // (32 * HEAD_OUTS)), 2, 1), resources))
+    found, errors = gpu.read(y, 32, outputs), Errors()
+    errors.close(found[:valid], reference.linear(x.astype(np.float64), weight, bias)[:valid], "result")
+    errors.same(bool((found[valid:] == UNTOUCHED).all()), True, "unused rows")
+    return errors.check("forward/head_rows", f"[{valid}, {inputs}] x [{inputs}, {outputs}], {dtype}", KERNEL)
+
+
 def gelu_extremes(gpu: Gpu) -> Check:
     """GELU from -1e30 to 1e30, including small results: a form with cancellation would give 0 at -5."""
     x = np.array([[-1e30, -50, -10, -5, -1e-3, 0, 1e-3, 1, 5, 10, 50, 1e30]], np.float32)
@@ -184,5 +205,6 @@ def checks(gpu: Gpu) -> Iterator[Check]:
     yield product(gpu, Product(36, 100, 33, "buffer", "f16", shards=(33, 66, 99), tall=2))
     yield product(gpu, Product(20, 36, 70, "buffer", "f32", "relu", bias=False, valid=65, tall=4))
     yield product(gpu, Product(100, 20, 16, "buffer", "bf16", "residual", bias=False, valid=5, tall=2))
-    yield product(gpu, Product(36, 100, 16, "buffer", "f16", bias=False, valid=13, tall=1, trace=False))
+    for dtype in DTYPES:
+        yield head_rows(gpu, 36, 300, 20, dtype, shards=(133,))
     yield gelu_extremes(gpu)

@@ -67,8 +67,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
             let b = w_tile[{{ k }}u * W_STRIDE + tx];
 {% if tall == 4 %}
             let a = x_tile[{{ k }}u * X_STRIDE + ty];
-{% elif tall == 1 %}
-            let a = vec2f(x_tile[{{ k }}u * X_STRIDE + ty / 4u][ty % 4u], 0.0);
 {% else %}
             let a4 = x_tile[{{ k }}u * X_STRIDE + ty / 2u];
             let a = select(a4.xy, a4.zw, ty % 2u == 1u);

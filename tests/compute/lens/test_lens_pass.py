@@ -146,7 +146,7 @@ def test_every_chunk_size_gives_the_same(stories: Engine, monkeypatch: pytest.Mo
     whole = LensPass(stories).all(257, 4)
     for rows in (9, 18, 64):
         monkeypatch.setattr(lens_chunk, "CHUNK" if stories.layout == "texture" else "_GPU_ROWS", rows)
-        monkeypatch.setattr(lens_chunk, "padded_rows", lambda cells: -(-cells // 16) * 16)
+        monkeypatch.setattr(lens_chunk, "padded_rows", lambda _, cells: -(-cells // 16) * 16)
         cells = LensPass(stories).all(257, 4)
         assert np.array_equal(cells.top_tokens, whole.top_tokens)
         np.testing.assert_allclose(cells.entropy, whole.entropy, atol=1e-4)

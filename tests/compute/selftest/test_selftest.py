@@ -97,6 +97,10 @@ def attribution_group(_: Gpu) -> Iterator[Check]:
     yield lens.small_runner(loud_model(SMALL), "f32").attribution_errors(5, 9, 7).check("parts", "", check.PASS)
 
 
+def head_rows(gpu: Gpu) -> Iterator[Check]:
+    yield matmul.head_rows(gpu, 36, 300, 20, "bf16", shards=(133,))
+
+
 def fused(_: Gpu) -> Iterator[Check | Skipped]:
     return passes.prove_pairs(SMALL, "bf16", [pair for pair in passes.PROGRAM_PAIRS if pair.name == "tiled, fused"])
 
@@ -194,8 +198,9 @@ MUTANTS = (
     ("lens/dots", "c += THREADS", "c += 65u", attribution_group),
     ("lens/neurons", "value * direction[i]", "value * direction[0]", attribution_group),
     ("lens/sources", "* 3u + 2u", "* 3u + 1u", attribution_group),
-    ("forward/matmul_tiled", "[ty % 4u]", "[ty % 2u]",
-     lambda gpu: iter([matmul.product(gpu, matmul.Product(36, 20, 16, bias=False, tall=1))])),
+    ("forward/head_rows", "partial[first + 7u]", "partial[first + 6u]", head_rows),
+    ("forward/head_rows", "row0 + r < state.rows", "row0 + r <= state.rows", head_rows),
+    ("forward/head_rows", "+ bias[params.first_out", "+ bias[0u * params.first_out", head_rows),
     ("decode/attention", "sum * SCALE", "sum * 1.001 * SCALE", fused),
     ("forward/matmul_tiled", "bias[out]", "1.001 * bias[out]", fused),
 )  # fmt: skip
