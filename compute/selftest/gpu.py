@@ -134,13 +134,21 @@ def bound(shard: Shard) -> Resource:
     return (shard.resource, 0, shard.size) if isinstance(shard.resource, wgpu.GPUBuffer) else shard.resource
 
 
-def run_pass(engine: Engine, tokens: Sequence[int], *, context: int | None = None, valid_rows: int = 0) -> None:
+def run_pass(
+    engine: Engine,
+    tokens: Sequence[int],
+    *,
+    context: int | None = None,
+    valid_rows: int = 0,
+    follows: bool = False,
+) -> None:
     """Run one pass over `tokens`, which leaves activations and logits in the engine. Does not wait.
 
-    context: in tokens, by default the engine's; valid_rows: rows that caches and activations contain already.
+    context: in tokens, by default the engine's; valid_rows: rows that caches and activations contain already; follows:
+    the previous pass was the one without the last token.
     """
     engine.write_history(tokens)
-    plan = engine.plan(len(tokens), context or engine.context, 0, valid_rows)
+    plan = engine.plan(len(tokens), context or engine.context, 0, valid_rows, follows=follows)
     for segment in plan.segments:
         if segment.state is not None:
             engine.write_state(segment.state)

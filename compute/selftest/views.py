@@ -1,4 +1,4 @@
-"""Checks of all views: patterns, probes, formulas, statistics, Strip and Map."""
+"""Checks of all views: patterns, probes, formulas, statistics, Strip, Map and Attention."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
 from compute.weights.dtypes import DTYPES
 
+from . import attention_views
 from .check import Check
 from .formulas import formulas
 from .gpu import Gpu
@@ -36,6 +37,7 @@ def checks(gpu: Gpu) -> Iterator[Check]:
         yield from maps(engine, source, base)
     for count in (1, 255, 257, 5003):
         yield center(gpu, count)
+    yield from attention_views.checks(engine)
     source = corrupted_model(CONFIG)
     engine = Engine.load(source, LoadOptions(context=CONTEXT, program="rows"))
     yield probes(engine, source)

@@ -1,0 +1,103 @@
+"""The attention views in NumPy: tiles, statistics and pictures from queries and keys in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from compute.views.attention_colors import AttentionColors
+from compute.views.attention_head import MASKED, SCORES, WEIGHTS, MatrixPicture
+from compute.views.attention_wall import TILE, HeadStatistics, WallPicture
+
+Array = np.ndarray
+
+
+def scores(qkv: Array, heads: int) -> Array:
+    """Scores of all pairs, later keys included: [heads, query, key] from qkv [T, 3 C]."""
+    rows, size = qkv.shape[0], qkv.shape[1] // 3 // heads
+    query, key, _ = qkv.astype(np.float64).reshape(rows, 3, heads, size).transpose(1, 2, 0, 3)
+    result: Array = query @ key.transpose(0, 2, 1) / np.sqrt(size)
+    return result
+
+
+def weights(all_scores: Array) -> Array:
+    """Attention weights [heads, query, key] from scores of all pairs."""
+    rows = all_scores.shape[1]
+    masked = np.where(np.tri(rows, dtype=bool), all_scores, -np.inf)
+    powers = np.exp(masked - masked.max(-1, keepdims=True))
+    result: Array = powers / powers.sum(-1, keepdims=True)
+    return result
+
+
+def tiles(pattern: Array, pool: int) -> Array:
+    """The largest weight of each block of `pool` x `pool`: [heads, cells, cells]."""
+    cells = -(-pattern.shape[1] // pool)
+    padded = np.zeros((len(pattern), cells * pool, cells * pool))
+    padded[:, : pattern.shape[1], : pattern.shape[2]] = pattern
+    result: Array = padded.reshape(len(pattern), cells, pool, cells, pool).max((2, 4))
+    return result
+
+
+def statistics(pattern: Array, tokens: list[int]) -> HeadStatistics:
+    """See `HeadStatistics`. pattern: [heads, query, key] of all heads; tokens: ids of the context."""
+    heads, rows = pattern.shape[:2]
+    sums = np.zeros((5, heads))
+    repeats = 0
+    for row in range(1, rows):
+        line = pattern[:, row, : row + 1]
+        logs = np.log2(line, where=line > 0, out=np.zeros_like(line))
+        sums[0] -= (line * logs).sum(-1)
+        sums[1] += line @ (row - np.arange(row + 1))
+        sums[2] += line[:, row - 1]
+        sums[3] += line[:, 0]
+        earlier = [t for t in range(row - 1) if tokens[t] == tokens[row]]
+        if earlier:
+            sums[4] += line[:, earlier[-1] + 1]
+            repeats += 1
+    means = sums / np.array([max(rows - 1, 1)] * 4 + [max(repeats, 1)])[:, None]
+    return HeadStatistics(rows, repeats, means)
+
+
+def wall(blocks: Array, picture: WallPicture, colors: AttentionColors) -> Array:
+    """The picture of tiles [heads, cells, cells], float [height, width, 4] from 0 to 255."""
+    assert blocks.shape[1] <= TILE
+    cells = blocks.shape[1]
+    image = np.zeros((picture.height, picture.width, 4))
+    for y, x in np.ndindex(picture.height, picture.width):
+        column, slot = x // picture.pitch_x, y // picture.pitch_y * picture.columns + x // picture.pitch_x
+        right, down = x % picture.pitch_x, y % picture.pitch_y
+        if column >= picture.columns or slot >= len(picture.heads) or max(right, down) >= picture.side:
+            continue
+        spans = []
+        for inside in (down, right):
+            first = inside * cells // picture.side
+            spans.append(range(first, max(first + 1, (inside + 1) * cells // picture.side)))
+        found = [blocks[picture.heads[slot], row, key] for row in spans[0] for key in spans[1] if key <= row]
+        image[y, x, :3] = colors.weight(max(found)) if found else colors.later
+        image[y, x, 3] = 1
+    return image * 255
+
+
+def matrices(all_scores: Array, picture: MatrixPicture, colors: AttentionColors) -> Array:
+    """The picture of one head's matrices from its scores [query, key], float [side, count * side, 4]."""
+    rows = len(all_scores)
+    image = np.zeros((picture.side, picture.side * picture.count, 4))
+    visible = np.tri(rows, dtype=bool)
+    values = {SCORES: all_scores, MASKED: all_scores, WEIGHTS: weights(all_scores[None])[0]}
+    for y, x in np.ndindex(*image.shape[:2]):
+        step = picture.first + x // picture.side
+        spans = []
+        for origin, inside in ((picture.query, y), (picture.key, x % picture.side)):
+            first = int(np.floor(np.float32(origin + inside / picture.cell)))
+            end = max(first + 1, int(np.floor(np.float32(origin + (inside + 1) / picture.cell))))
+            spans.append(range(first, end))
+        if min(spans[0][0], spans[1][0]) < 0 or max(spans[0][0], spans[1][0]) >= rows:
+            continue
+        inside = [(r, k) for r in spans[0] for k in spans[1] if r < rows and k < rows]
+        found = [float(values[step][r, k]) for r, k in inside if step == SCORES or visible[r, k]]
+        color = colors.later
+        if found:
+            peak = np.abs(all_scores if step == SCORES else all_scores[visible]).max()
+            most = max(found, key=abs)
+            color = colors.weight(most) if step == WEIGHTS else colors.score(most, float(peak))
+        image[y, x] = (*color, 1)
+    return image * 255

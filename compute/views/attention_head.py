@@ -1,0 +1,187 @@
+"""One attention head in full: scores of all pairs of tokens, the same with later keys masked, and weights."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+import wgpu
+
+from compute.forward.engine import Engine
+from compute.forward.program import resource
+from compute.gpu.async_readback import AsyncReadback
+from compute.gpu.wgpu_native import ComputeEncoder, Dispatch
+
+from .attention_colors import AttentionColors
+from .attention_wall import head_values, picture_texture
+
+SCORES, MASKED, WEIGHTS = range(3)  # the matrices, in the order of computation
+
+
+@dataclass(frozen=True)
+class MatrixPicture:
+    """A picture of `count` matrices side by side, from matrix `first` on, each `side` x `side` pixels.
+
+    key, query: the element in the top left corner; cell: pixels per element.
+    """
+
+    side: int
+    first: int
+    count: int
+    key: float
+    query: float
+    cell: float
+
+
+@dataclass(frozen=True)
+class HeadLine:
+    """What one query gives to the keys, and one key gets from the queries; float32 [rows] each.
+
+    peaks: the largest magnitude of all scores, and of those whose key is not later than the query.
+    """
+
+    layer: int
+    head: int
+    query: int
+    key: int
+    peaks: tuple[float, float]
+    query_scores: np.ndarray
+    query_weights: np.ndarray
+    key_scores: np.ndarray
+    key_weights: np.ndarray
+
+
+class AttentionHead:
+    """The matrices of the head that `select` chose, float32 [context, context] each."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Allocates buffers; computes nothing yet. The model must have attention."""
+        self._engine, self.layers = engine, engine.description.attention
+        self.layer = self.head = 0
+        self.rows = 0  # rows that the matrices contain
+        self._epoch = -1
+        device, context, usage = engine.device, engine.context, wgpu.BufferUsage
+
+        def buffer(label: str, size: int, extra: int = usage.STORAGE) -> wgpu.GPUBuffer:
+            return device.create_buffer(
+                label=f"attention {label}", size=size, usage=extra | usage.COPY_DST | usage.COPY_SRC
+            )
+
+        self._scores, self._weights = buffer("scores", 4 * context * context), buffer("weights", 4 * context * context)
+        self._peaks, self._line = buffer("peaks", 8), buffer("line", 4 * (4 * context + 4))
+        self._uniforms = {
+            name: buffer(f"{name} params", size, usage.UNIFORM)
+            for name, size in (
+                ("new rows", 16), ("new keys", 16), ("softmax", 16), ("line", 16), ("picture", 32), ("colors", 144)
+            )
+        }  # fmt: skip
+        matrices = {"scores": self._scores, "weights": self._weights, "peaks": self._peaks}
+        self._softmax = engine.kernels.get("attention/weights", context=context).dispatch(
+            (1, 1, 1),
+            {"params": self._uniforms["softmax"], "all_scores": self._scores, "weights": self._weights},
+        )
+        self._collect = engine.kernels.get("attention/line", context=context).dispatch(
+            (-(-context // 64), 1, 1), {"params": self._uniforms["line"], "line": self._line, **matrices}
+        )
+        self._matrices = matrices
+        self._products: dict[tuple[int, str], Dispatch] = {}  # by layer and kind of rectangle
+        self._readback: AsyncReadback[HeadLine] = AsyncReadback(device, "attention line")
+        self._texture: wgpu.GPUTexture | None = None
+        self._paint: Dispatch | None = None
+
+    def select(self, layer: int, head: int) -> None:
+        """Choose a head."""
+        if (layer, head) != (self.layer, self.head):
+            self.layer, self.head, self._epoch = layer, head, -1
+
+    # -- computing
+
+    @property
+    def complete(self) -> bool:
+        """True when the matrices contain the engine's latest pass."""
+        return self.rows == self._engine.registry.rows and self._epoch == self._engine.epoch
+
+    def update(self) -> bool:
+        """Submit the work for rows and keys that have changed. Never blocks. True when it has submitted anything.
+
+        The tensors must belong to one whole pass.
+        """
+        if self.complete:
+            return False
+        rows, epoch = self._engine.registry.rows, self._engine.epoch
+        encoder = ComputeEncoder(self._engine.device)
+        known = self.rows if epoch == self._epoch and rows >= self.rows else 0
+        if known == 0:
+            self._engine.device.queue.write_buffer(self._peaks, 0, bytes(8))
+        self.rows, self._epoch = rows, epoch
+        work = [self._rectangle("new rows", known, rows, 0)]
+        if known:
+            work.append(self._rectangle("new keys", 0, known, known))
+        self._engine.device.queue.write_buffer(self._uniforms["softmax"], 0, np.array([known, 0, 0, 0], np.uint32))
+        work.append(dataclasses.replace(self._softmax, groups=(rows - known, 1, 1)))
+        encoder.run(work)
+        encoder.submit()
+        return True
+
+    def _rectangle(self, kind: str, first: int, end: int, key: int) -> Dispatch:
+        """The scores of queries `first` to `end` and of all keys from `key` on."""
+        params = np.array([first, key, self.rows, self.head], np.uint32)
+        self._engine.device.queue.write_buffer(self._uniforms[kind], 0, params)
+        attention = self.layers[self.layer]
+        if (self.layer, kind) not in self._products:
+            kernel = self._engine.kernels.get("attention/scores", **head_values(self._engine, attention))
+            qkv = resource(self._engine.registry[attention.qkv].storage.shards[0])
+            bound = {"params": self._uniforms[kind], "qkv": qkv, "scores": self._scores, "peaks": self._peaks}
+            self._products[self.layer, kind] = kernel.dispatch((1, 1, 1), bound, label=attention.pattern)
+        groups = (-(-(self.rows - key) // 64), end - first, 1)
+        return dataclasses.replace(self._products[self.layer, kind], groups=groups)
+
+    # -- reading
+
+    def request_line(self, query: int, key: int) -> bool:
+        """Fetch a query's row and a key's column. False while an earlier request is in flight."""
+        rows, context, layer, head = self.rows, self._engine.context, self.layer, self.head
+        if not rows or self._readback.in_flight:
+            return False
+        query, key = min(query, rows - 1), min(key, rows - 1)
+        self._engine.device.queue.write_buffer(self._uniforms["line"], 0, np.array([query, key, 0, 0], np.uint32))
+
+        def decode(data: bytes) -> HeadLine:
+            values = np.frombuffer(data, np.float32)
+            parts = [values[at * context : at * context + rows].copy() for at in range(4)]
+            peaks = (float(values[4 * context]), float(values[4 * context + 1]))
+            return HeadLine(layer, head, query, key, peaks, *parts)
+
+        return self._readback.request(self._line, self._line.size, decode, [self._collect])
+
+    def take_line(self) -> HeadLine | None:
+        """The requested values; returned once, None until they have arrived."""
+        return self._readback.take()
+
+    # -- painting
+
+    def paint(self, picture: MatrixPicture, colors: AttentionColors) -> wgpu.GPUTexture:
+        """Submit the work that paints the matrices. Returns a texture (rgba8unorm), which is replaced with the size.
+
+        Alpha is 0 outside of the matrices.
+        """
+        device, width = self._engine.device, picture.side * picture.count
+        if self._texture is None or self._texture.size[:2] != (width, picture.side):
+            self._texture = picture_texture(device, "attention matrices", width, picture.side)
+            bound = {
+                "params": self._uniforms["picture"], "colors": self._uniforms["colors"], "picture": self._texture,
+                **self._matrices,
+            }  # fmt: skip
+            groups = (-(-width // 8), -(-picture.side // 8), 1)
+            kernel = self._engine.kernels.get("attention/matrix", context=self._engine.context)
+            self._paint = kernel.dispatch(groups, bound)
+        assert self._paint is not None
+        params = np.array([picture.side, picture.count, picture.first, self.rows], np.uint32).tobytes()
+        params += np.array([picture.key, picture.query, picture.cell, 0], np.float32).tobytes()
+        device.queue.write_buffer(self._uniforms["picture"], 0, params)
+        device.queue.write_buffer(self._uniforms["colors"], 0, colors.data)
+        encoder = ComputeEncoder(device)
+        encoder.run([self._paint])
+        encoder.submit()
+        return self._texture

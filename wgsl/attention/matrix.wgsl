@@ -1,0 +1,54 @@
+// Paints the matrices of one head side by side: scores of all pairs, scores with later keys masked, weights.
+// Each pixel shows the value of the largest magnitude under it.
+const CONTEXT = {{ context }}u;
+{% include "common/numbers.wgsl" %}
+struct Params {
+    side: u32, // of a matrix, in pixels
+    count: u32, // of matrices
+    first: u32, // the first matrix: 0 scores, 1 masked scores, 2 weights
+    rows: u32,
+    origin: vec2f, // (key, query) in the top left corner
+    cell: f32, // pixels per cell
+    padding: u32,
+}
+{% include "attention/common/color.wgsl" %}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<uniform> colors: Colors;
+@group(0) @binding(2) var<storage, read> scores: array<f32>; // [context, context]
+@group(0) @binding(3) var<storage, read> weights: array<f32>; // [context, context]
+@group(0) @binding(4) var<storage, read> peaks: array<f32, 2>; // see scores.wgsl
+@group(0) @binding(5) var picture: texture_storage_2d<rgba8unorm, write>;
+
+@compute @workgroup_size(8, 8)
+fn main(@builtin(global_invocation_id) pixel: vec3u) {
+    if (pixel.x >= params.side * params.count || pixel.y >= params.side) { return; }
+    let step = params.first + pixel.x / params.side;
+    let inside = vec2f(f32(pixel.x % params.side), f32(pixel.y));
+    let rows = i32(params.rows);
+    let first = vec2i(floor(params.origin + inside / params.cell));
+    let end = max(first + vec2i(1), vec2i(floor(params.origin + (inside + 1.0) / params.cell)));
+    var color = vec4f(0.0);
+    if (first.x >= 0 && first.y >= 0 && first.x < rows && first.y < rows) {
+        color = colors.later;
+        var chosen = 0.0;
+        var most = 0u;
+        var found = false;
+        for (var row = first.y; row < min(end.y, rows); row++) {
+            let last = select(min(end.x, row + 1), min(end.x, rows), step == 0u);
+            for (var key = first.x; key < last; key++) {
+                let at = u32(row) * CONTEXT + u32(key);
+                var value = scores[at];
+                if (step == 2u) { value = weights[at]; }
+                let size = bitcast<u32>(value) & 0x7fffffffu; // the bits sort like magnitudes, with NaN as the largest
+                if (!found || size > most) {
+                    chosen = value;
+                    most = size;
+                    found = true;
+                }
+            }
+        }
+        if (found && step == 2u) { color = weight_color(chosen); }
+        if (found && step != 2u) { color = score_color(chosen, peaks[step]); }
+    }
+    textureStore(picture, pixel.xy, color);
+}

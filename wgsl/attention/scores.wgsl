@@ -1,0 +1,32 @@
+// Scores of one head for a rectangle of queries and keys, later keys included, and the largest magnitudes so far.
+// Grid: (keys / 64, queries).
+const CONTEXT = {{ context }}u;
+const THREADS = 64u;
+struct Params {
+    first_row: u32,
+    first_key: u32,
+    keys: u32, // end of the keys
+    head: u32,
+}
+{% include "common/numbers.wgsl" %}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> qkv: array<vec4f>; // [context, 3 * channels]
+@group(0) @binding(2) var<storage, read_write> scores: array<f32>; // [context, context]
+// Bits of the largest finite magnitude of all scores, and of those whose key is not later than the query.
+@group(0) @binding(3) var<storage, read_write> peaks: array<atomic<u32>, 2>;
+
+{% include "attention/common/query.wgsl" %}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+    let row = params.first_row + group.y;
+    load_query(row, params.head, thread);
+    let key = params.first_key + group.x * THREADS + thread;
+    if (key >= params.keys) { return; }
+    let score = score_of(key, params.head);
+    scores[row * CONTEXT + key] = score;
+    if (is_finite(score)) {
+        atomicMax(&peaks[0], bitcast<u32>(abs(score)));
+        if (key <= row) { atomicMax(&peaks[1], bitcast<u32>(abs(score))); }
+    }
+}

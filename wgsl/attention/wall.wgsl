@@ -1,0 +1,44 @@
+// Paints the tiles of all heads, `columns` side by side. Each pixel shows the largest weight of the cells under it.
+const TILE = {{ tile }}u;
+{% include "common/numbers.wgsl" %}
+struct Params {
+    width: u32, // of the picture, in pixels
+    height: u32,
+    columns: u32,
+    heads: u32,
+    pitch_x: u32, // pixels from one tile to the next
+    pitch_y: u32,
+    side: u32,  // of a tile, in pixels
+    cells: u32, // of a tile that have values, per side
+}
+{% include "attention/common/color.wgsl" %}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<uniform> colors: Colors;
+@group(0) @binding(2) var<storage, read> order: array<u32>; // the head in each position
+@group(0) @binding(3) var<storage, read> tiles: array<f32>; // [heads, TILE, TILE]
+@group(0) @binding(4) var picture: texture_storage_2d<rgba8unorm, write>;
+
+@compute @workgroup_size(8, 8)
+fn main(@builtin(global_invocation_id) pixel: vec3u) {
+    if (pixel.x >= params.width || pixel.y >= params.height) { return; }
+    let column = pixel.x / params.pitch_x;
+    let slot = pixel.y / params.pitch_y * params.columns + column;
+    let inside = vec2u(pixel.x % params.pitch_x, pixel.y % params.pitch_y);
+    var color = vec4f(0.0);
+    if (column < params.columns && slot < params.heads && inside.x < params.side && inside.y < params.side) {
+        let first = inside * params.cells / params.side;
+        let end = max(first + 1u, (inside + 1u) * params.cells / params.side);
+        color = colors.later;
+        if (first.x < end.y) {
+            let start = order[slot] * TILE * TILE;
+            var most = 0u;
+            for (var row = first.y; row < end.y; row++) {
+                for (var key = first.x; key < min(end.x, row + 1u); key++) {
+                    most = max(most, bitcast<u32>(tiles[start + row * TILE + key]));
+                }
+            }
+            if (first.x <= end.y - 1u) { color = weight_color(bitcast<f32>(most)); }
+        }
+    }
+    textureStore(picture, pixel.xy, color);
+}
