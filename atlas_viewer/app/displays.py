@@ -1,4 +1,4 @@
-"""Strip and Map in the frame loop: both show the model's latest pass as often as the adapter can afford."""
+"""Strip, Map and Attention in the frame loop: they show the model's latest pass as often as the adapter can afford."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import wgpu
 
+from atlas_viewer.scene.attention_display import AttentionDisplay
 from atlas_viewer.scene.map_display import MapDisplay
 from atlas_viewer.scene.scene_library import make_scene
 from atlas_viewer.scene.strip_display import StripDisplay
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Displays:
-    """Owns the Strip and Map displays. Nothing here waits for the GPU."""
+    """Owns the displays of Strip, Map and Attention. Nothing here waits for the GPU."""
 
     def __init__(self, state: State, device: wgpu.GPUDevice, backend: Any) -> None:
         """device: the device that pygfx uses; backend: the imgui renderer's backend."""
@@ -29,6 +30,7 @@ class Displays:
         self._strip = StripDisplay(state, self._made_scene, backend)
         self._map = MapDisplay(state, self._made_scene, backend)
         self._latest: tuple[Registry, int] | None = None  # the registry, and how many passes it had, at the last note
+        self._attention = AttentionDisplay(state, backend)
         self._unshown = False  # a pass has arrived that neither the strip nor the inspection shows
         self._shown_at = 0.0
 
@@ -40,11 +42,16 @@ class Displays:
     @property
     def pending(self) -> bool:
         """True while Strip, Map or the inspection has yet to show the latest pass, so that more frames are drawn."""
-        return self._strip.pending or self._unshown or self._map.pending
+        return self._strip.pending or self._unshown or self._map.pending or self._attention.pending
 
     def follow(self, model: ModelLike) -> None:
         """Show the values of `model`; a model whose context has grown has new buffers."""
         self._strip.follow(model.strip)
+
+    def _follow_attention(self, model: ModelLike) -> None:
+        """Show the attention of `model`, whose buffers are made when the panel is first visible."""
+        if self._attention.visible:
+            self._attention.follow(model.attention, model.unavailable)
 
     def passed(self, model: ModelLike) -> None:
         """Take note that a pass may be complete; a second note of the same pass, with its token, has no effect."""
@@ -77,6 +84,8 @@ class Displays:
                 updater.painted()
             self._strip.lay_out()
             self._unshown, self._shown_at = False, now
+        self._follow_attention(model)
+        self._attention.frame(now, pass_complete)
         if model.map_source is None:
             self._map.without_source(model.unavailable)
         else:
@@ -87,15 +96,22 @@ class Displays:
         """The `imgui.ImTextureRef`s of Strip and Map, each None until it exists."""
         return self._strip.picture, self._map.picture
 
+    @property
+    def attention(self) -> tuple[Any, Any]:
+        """Those of Attention: the wall of all heads, and the matrices of one."""
+        return self._attention.pictures
+
     def draw(self) -> bool:
         """Draw the pictures that panels show; return True if one has a new texture, so that panels must be rebuilt."""
-        before = self.pictures
+        before = self.pictures + self.attention
         self._strip.draw()
         self._map.draw()
-        return any(new is not old for new, old in zip(self.pictures, before, strict=True))
+        self._attention.draw()
+        return any(new is not old for new, old in zip(self.pictures + self.attention, before, strict=True))
 
     def close(self) -> None:
         """Release the scene and the map."""
         self._strip.close()
         self._map.close()
+        self._attention.close()
         self._scene = None

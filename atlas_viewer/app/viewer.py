@@ -133,7 +133,7 @@ class Viewer:
     def _panels(self) -> None:
         strip, map_picture = self._displays.pictures
         tokenizer = self.controller.model.tokenizer if self.controller is not None else None
-        panels.draw_all(self.state, Services(strip, map_picture, tokenizer))
+        panels.draw_all(self.state, Services(strip, map_picture, *self._displays.attention, tokenizer))
         navigate_again()
 
     def _widgets(self) -> None:

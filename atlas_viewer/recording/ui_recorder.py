@@ -67,7 +67,8 @@ class UiRecorder:
             "options": state.options,
             "theme": state.ui.theme,
             "zoom": state.ui.zoom,
-            VIEW: _VIEWS[state.ui.view],
+            # Recordings know Strip and Map; any other view leaves the recorded one as it was.
+            VIEW: _VIEWS.get(state.ui.view, self._events.get(VIEW, MAP)),
         }
         for name, value in current.items():
             if name not in self._events or self._events[name] != value:

@@ -21,6 +21,7 @@ from compute.models.architectures import parameter_count
 from compute.models.registry import Registry
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import Tokenizer
+from compute.views.attention_head import AttentionViews
 from compute.views.logits_readback import LogitsReadback
 from compute.views.map_layout import map_layout
 from compute.views.map_pass import MapPass
@@ -84,6 +85,7 @@ class ModelRunner:
         self.logits = LogitsReadback(engine)
         self.tensor_files = TensorFiles(engine, self._source)
         self._proved = proof.known(engine.device.adapter)
+        self._attention: AttentionViews | None = None  # created on first use
 
     @property
     def engine(self) -> Engine:
@@ -99,6 +101,13 @@ class ModelRunner:
     def map_source(self) -> MapSource:
         """The runner itself."""
         return self
+
+    @property
+    def attention(self) -> AttentionViews:
+        """The views of attention."""
+        if self._attention is None:
+            self._attention = AttentionViews(self._engine)
+        return self._attention
 
     @property
     def summary(self) -> ModelSummary:

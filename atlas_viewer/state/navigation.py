@@ -7,7 +7,7 @@ from compute.models.tensor_index import TensorIndex, parse_tensor_index
 from .map_addresses import made_by, source_range
 from .state import State
 
-ATLAS, MAP = "Atlas", "Map"
+ATLAS, MAP, ATTENTION = "Atlas", "Map", "Attention"
 
 
 def on_map(state: State) -> bool:
@@ -31,6 +31,8 @@ def fit(state: State) -> None:
     """Show everything."""
     if on_map(state):
         state.map.fit()
+    elif state.ui.view == ATTENTION:
+        state.attention.fit()
     else:
         state.strip.camera.reset()
 
@@ -39,6 +41,8 @@ def zoom(state: State, units: float) -> None:
     """Zoom about the center by `units` of the wheel."""
     if on_map(state):
         state.map.zoom_by(units)
+    elif state.ui.view == ATTENTION:
+        state.attention.zoom_by(2.0 ** (units / 300))
     else:
         state.strip.camera.wheel(units, 0.5, 0.5)
 
@@ -51,6 +55,11 @@ def open_strip(state: State) -> None:
 def open_map(state: State) -> None:
     """Bring Map to the front."""
     state.ui.front = state.ui.view = MAP
+
+
+def open_attention(state: State) -> None:
+    """Bring Attention to the front."""
+    state.ui.front = state.ui.view = ATTENTION
 
 
 def arrive(state: State) -> None:

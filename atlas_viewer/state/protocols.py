@@ -12,6 +12,7 @@ from compute.gpu.loading import Loading
 from compute.io.array_files import ArraySpec
 from compute.models.registry import Registry
 from compute.sampling.options import GenerateOptions
+from compute.views.attention_head import AttentionViews
 from compute.views.map_pass import MapPass
 from compute.views.strip_layout import StripLayout
 
@@ -245,6 +246,10 @@ class ModelLike(Protocol):
     @property
     def map_source(self) -> MapSource | None:
         """The source of maps; None when there are no values to show."""
+
+    @property
+    def attention(self) -> AttentionViews | None:
+        """The views of attention; None when there are no values. Different ones once the context has grown."""
 
     @property
     def tensor_reader(self) -> TensorReaderLike | None:

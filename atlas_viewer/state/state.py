@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from compute.models.tensor_index import TensorIndex
 from compute.sampling.options import GenerateOptions
 
+from .attention_view import AttentionView
 from .camera import StripCamera
 from .candidates import LogitsView
 from .distribution import Distribution
@@ -93,6 +94,7 @@ class State:
     strip: StripView = field(default_factory=StripView)
     spans_left_out: Sequence[str] = ()
     map: MapState = field(default_factory=MapState)
+    attention: AttentionView = field(default_factory=AttentionView)
     inspection: Inspection = field(default_factory=Inspection)
     selected: Selection = NOTHING  # stays until Escape or another selection
     hovered: Selection = NOTHING  # what the mouse is over in this frame; cleared before the panels are drawn

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from atlas_viewer.state import selecting
-from atlas_viewer.state.navigation import fit, go_to_makers, makers, on_map, open_map, zoom
+from atlas_viewer.state.navigation import fit, go_to_makers, makers, on_map, open_attention, open_map, zoom
 from atlas_viewer.state.requests import Screenshot, ShowRun
 from atlas_viewer.state.state import State
 from atlas_viewer.state.ui_state import CHIP_COLORS, THEME_NAMES
@@ -139,6 +139,14 @@ def _toggle_formulas(state: State) -> None:
     state.ui.formulas = not state.ui.formulas
 
 
+def _next_order(state: State) -> None:
+    state.attention.next_order()
+
+
+def _next_step(state: State) -> None:
+    state.attention.next_step()
+
+
 def _next_chip_color(state: State) -> None:
     ui = state.ui
     at = CHIP_COLORS.index(ui.chip_color)
@@ -262,6 +270,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("map.flow", "Show or hide the flow between tensors", "Map", _toggle_flow, "Shift+F"),
     Action("map.glow", "Turn the glow of new rows on or off", "Map", _toggle_glow, "Shift+G"),
     Action("atlas.formulas", "Show or hide formula cards", "View", _toggle_formulas, "E"),
+    Action("focus.Attention", "Go to Attention", "View", open_attention, "H"),
+    Action("attention.order", "Next order of attention heads", "View", _next_order, "Shift+H"),
+    Action("attention.step", "Next step of attention: scores, mask, softmax", "View", _next_step, "Shift+S"),
     Action("logits.find", "Find a token in the logits", "View", _find_token, "Ctrl+F", has_steps, anywhere=True),
     Action("logits.ladder", "Open or close the sampling ladder", "View", ladder, "S", has_steps),
     Action("logits.before", "Compare with the previous step", "View", _compare_with_previous, "B", has_steps),

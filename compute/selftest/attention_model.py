@@ -65,13 +65,14 @@ def wall(blocks: Array, picture: WallPicture, colors: AttentionColors) -> Array:
     for y, x in np.ndindex(picture.height, picture.width):
         column, slot = x // picture.pitch_x, y // picture.pitch_y * picture.columns + x // picture.pitch_x
         right, down = x % picture.pitch_x, y % picture.pitch_y
-        if column >= picture.columns or slot >= len(picture.heads) or max(right, down) >= picture.side:
+        head = picture.heads[slot] if column < picture.columns and slot < len(picture.heads) else None
+        if head is None or max(right, down) >= picture.side:
             continue
         spans = []
         for inside in (down, right):
             first = inside * cells // picture.side
             spans.append(range(first, max(first + 1, (inside + 1) * cells // picture.side)))
-        found = [blocks[picture.heads[slot], row, key] for row in spans[0] for key in spans[1] if key <= row]
+        found = [blocks[head, row, key] for row in spans[0] for key in spans[1] if key <= row]
         image[y, x, :3] = colors.weight(max(found)) if found else colors.later
         image[y, x, 3] = 1
     return image * 255

@@ -78,7 +78,7 @@ def walls(engine: Engine, lengths: tuple[int, ...]) -> Iterator[Check]:
         before = rows
         pattern = attention_model.weights(all_scores(engine))
         blocks = attention_model.tiles(pattern, pool_for(rows))
-        order = tuple(reversed(range(wall.heads)))
+        order = (*reversed(range(1, wall.heads)), None, 0)[: wall.heads]
         columns, side = max(1, wall.heads // 2), max(3, 2 * wall.cells // 3)
         high = -(-wall.heads // columns)
         picture = WallPicture(columns * (side + 2), high * (side + 3), columns, side + 2, side + 3, side, order)

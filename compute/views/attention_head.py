@@ -14,7 +14,7 @@ from compute.gpu.async_readback import AsyncReadback
 from compute.gpu.wgpu_native import ComputeEncoder, Dispatch
 
 from .attention_colors import AttentionColors
-from .attention_wall import head_values, picture_texture
+from .attention_wall import AttentionWall, head_values, picture_texture
 
 SCORES, MASKED, WEIGHTS = range(3)  # the matrices, in the order of computation
 
@@ -185,3 +185,11 @@ class AttentionHead:
         encoder.run([self._paint])
         encoder.submit()
         return self._texture
+
+
+class AttentionViews:
+    """The wall of all heads and the matrices of one. `head` is None for a model without attention."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.wall = AttentionWall(engine)
+        self.head = AttentionHead(engine) if self.wall.layers else None

@@ -24,6 +24,7 @@ from .attention_colors import AttentionColors
 
 TILE = 64  # cells of a tile, per side
 STATISTICS = ("entropy", "distance", "previous", "first", "induction")  # order: as in wgsl/attention/totals.wgsl
+_NONE = 2**32 - 1  # see wgsl/attention/wall.wgsl
 # Products of one channel of a query and a key that one update may compute.
 _PRODUCTS_SOFTWARE, _PRODUCTS = 2_000_000, 2_000_000_000
 
@@ -32,7 +33,7 @@ _PRODUCTS_SOFTWARE, _PRODUCTS = 2_000_000, 2_000_000_000
 class WallPicture:
     """A picture of all tiles, in pixels: `columns` tiles of `side` x `side` side by side, in the order of `heads`.
 
-    heads: indices among all heads of the model, layer by layer.
+    heads: indices among all heads of the model, layer by layer; None leaves a gap.
     """
 
     width: int
@@ -41,7 +42,7 @@ class WallPicture:
     pitch_x: int
     pitch_y: int
     side: int
-    heads: tuple[int, ...]
+    heads: tuple[int | None, ...]
 
 
 @dataclass(frozen=True)
@@ -75,13 +76,14 @@ class AttentionWall:
         self._fresh = np.zeros(engine.context, np.bool_)  # by row: whether the tiles have it as in the latest pass
         self._cursor, self._pool, self._epoch = 0, 1, -1
         device, count = engine.device, max(1, self.heads)
+        positions = max(1, len(self.layers) * max((attention.heads for attention in self.layers), default=0))
         self._most = _PRODUCTS_SOFTWARE if is_software(device.adapter) else _PRODUCTS
         usage = wgpu.BufferUsage
         storage = usage.STORAGE | usage.COPY_SRC | usage.COPY_DST
         self._tiles = device.create_buffer(label="attention tiles", size=4 * count * TILE * TILE, usage=storage)
         self._rows = device.create_buffer(label="attention rows", size=32 * count * engine.context, usage=storage)
         self._totals = device.create_buffer(label="attention statistics", size=32 * count, usage=storage)
-        self._order = device.create_buffer(label="heads in order", size=4 * count, usage=storage)
+        self._order = device.create_buffer(label="heads in order", size=4 * positions, usage=storage)
         self._uniforms = {
             name: device.create_buffer(label=f"attention {name}", size=size, usage=usage.UNIFORM | usage.COPY_DST)
             for name, size in (("rows", 16), ("clear", 16), ("totals", 16), ("picture", 32), ("colors", 144))
@@ -124,6 +126,11 @@ class AttentionWall:
     def cells(self) -> int:
         """Cells of a tile that have values, per side."""
         return -(-self.rows // self._pool)
+
+    @property
+    def rows_ready(self) -> int:
+        """Rows that are as in the latest pass that `update` has seen."""
+        return int(self._fresh.sum())
 
     @property
     def pool(self) -> int:
@@ -242,7 +249,8 @@ class AttentionWall:
         )  # fmt: skip
         device.queue.write_buffer(self._uniforms["picture"], 0, params)
         device.queue.write_buffer(self._uniforms["colors"], 0, colors.data)
-        device.queue.write_buffer(self._order, 0, np.array(picture.heads, np.uint32))
+        order = np.array([_NONE if head is None else head for head in picture.heads], np.uint32)
+        device.queue.write_buffer(self._order, 0, order)
         encoder = ComputeEncoder(device)
         encoder.run([self._paint])
         encoder.submit()

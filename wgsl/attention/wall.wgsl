@@ -1,11 +1,12 @@
 // Paints the tiles of all heads, `columns` side by side. Each pixel shows the largest weight of the cells under it.
 const TILE = {{ tile }}u;
+const NONE = 0xffffffffu;
 {% include "common/numbers.wgsl" %}
 struct Params {
     width: u32, // of the picture, in pixels
     height: u32,
     columns: u32,
-    heads: u32,
+    positions: u32,
     pitch_x: u32, // pixels from one tile to the next
     pitch_y: u32,
     side: u32,  // of a tile, in pixels
@@ -14,7 +15,7 @@ struct Params {
 {% include "attention/common/color.wgsl" %}
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<uniform> colors: Colors;
-@group(0) @binding(2) var<storage, read> order: array<u32>; // the head in each position
+@group(0) @binding(2) var<storage, read> order: array<u32>; // the head in each position, NONE without one
 @group(0) @binding(3) var<storage, read> tiles: array<f32>; // [heads, TILE, TILE]
 @group(0) @binding(4) var picture: texture_storage_2d<rgba8unorm, write>;
 
@@ -25,7 +26,8 @@ fn main(@builtin(global_invocation_id) pixel: vec3u) {
     let slot = pixel.y / params.pitch_y * params.columns + column;
     let inside = vec2u(pixel.x % params.pitch_x, pixel.y % params.pitch_y);
     var color = vec4f(0.0);
-    if (column < params.columns && slot < params.heads && inside.x < params.side && inside.y < params.side) {
+    let inner = column < params.columns && slot < params.positions && max(inside.x, inside.y) < params.side;
+    if (inner && order[min(slot, params.positions - 1u)] != NONE) {
         let first = inside * params.cells / params.side;
         let end = max(first + 1u, (inside + 1u) * params.cells / params.side);
         color = colors.later;

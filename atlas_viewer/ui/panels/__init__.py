@@ -14,6 +14,7 @@ from atlas_viewer.ui import file_dialogs, panel_titles, shortcuts, theme, widget
 from atlas_viewer.ui.services import Services
 
 from . import (
+    attention,
     dialogs,
     discard,
     distribution,
@@ -47,6 +48,7 @@ _PANELS: tuple[tuple[ModuleType, str, str, str], ...] = (
     # one column, two columns, two columns and an area below
     (strip, CENTER, CENTER, CENTER),
     (map_panel, CENTER, CENTER, CENTER),
+    (attention, CENTER, CENTER, CENTER),
     (prompt, "top", "left, top", "left, top"),
     (tokens, "middle", "right, middle", "right, middle"),
     (output, "middle", "right, top", "right, top"),
@@ -60,12 +62,12 @@ _PANELS: tuple[tuple[ModuleType, str, str, str], ...] = (
     (status, "top", "left, bottom", "left, bottom"),
     (recording, "top", "right, bottom", "right, bottom"),
 )
-_VIEWS = (strip, map_panel)
-_SERVED = (strip, map_panel, inspector, logits, distribution)  # these show pictures or token texts
+_VIEWS = (strip, map_panel, attention)
+_SERVED = (strip, map_panel, attention, inspector, logits, distribution)  # these show pictures or token texts
 _SETTLED = 3  # the frame by which imgui has brought the saved layout's tabs to the front
 NAMES = tuple(panel.NAME for panel, *_ in _PANELS)
 # The views, then the panels with a key, then the others.
-_BUTTONS = (*NAMES[:2], *panel_titles.DRAWERS, *(name for name in NAMES[2:] if name not in panel_titles.DRAWERS))
+_BUTTONS = (*NAMES[:3], *panel_titles.DRAWERS, *(name for name in NAMES[3:] if name not in panel_titles.DRAWERS))
 
 
 def docked(arrangement: str) -> tuple[tuple[str, str], ...]:

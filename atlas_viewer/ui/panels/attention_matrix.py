@@ -1,0 +1,206 @@
+"""The enlarged head of the Attention panel: scores, mask and softmax, with the tokens on both axes."""
+
+from __future__ import annotations
+
+import math
+
+from imgui_bundle import ImVec2, ImVec4, imgui
+
+from atlas_viewer.state.attention_layout import AttentionLayout
+from atlas_viewer.state.attention_view import STEP_TITLES, AttentionView
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import theme, widget_tracking
+from compute.models.tensor_index import TensorIndex
+from compute.views.attention_colors import ATTENTION_COLORS, AttentionColors
+from compute.views.attention_head import SCORES, WEIGHTS, MatrixPicture
+from compute.views.palettes import Rgb
+
+from .attention_letters import SMALL, small_elided, small_text, small_width, upward_text
+from .widgets import packed
+
+_ZOOM = 1.25  # for one notch of the wheel
+_BAR = 0.45  # height of a color bar, in ems
+
+
+def draw(
+    state: State, layout: AttentionLayout, corner: ImVec2, picture: imgui.ImTextureRef | None, texts: tuple[str, ...]
+) -> None:
+    """Draw the matrices with their titles, color bars and tokens. corner: of the panel; texts: of the tokens."""
+    view, canvas, side = state.attention, imgui.get_window_draw_list(), layout.side
+    ratio = imgui.get_io().display_framebuffer_scale.x
+    pixels, steps = round(side * ratio), [step for step, _ in layout.matrices]
+    key, query = view.origin[0] * view.rows, view.origin[1] * view.rows
+    view.matrix_picture = MatrixPicture(pixels, steps[0], len(steps), key, query, view.cell(pixels))
+    lefts = [int(corner.x) + left for _, left in layout.matrices]
+    top = int(corner.y) + layout.top
+    _mouse(state, layout, lefts, top)
+    for index, (left, step) in enumerate(zip(lefts, steps, strict=True)):
+        low, high = ImVec2(left, top), ImVec2(left + side, top + side)
+        if picture is not None:
+            share = 1 / len(steps)
+            canvas.add_image(picture, low, high, ImVec2(index * share, 0), ImVec2((index + 1) * share, 1))
+        canvas.add_rect(ImVec2(left - 1, top - 1), ImVec2(high.x + 1, high.y + 1), packed(theme.now.line))
+        _marks(view, low, side)
+        _title(state, step, ImVec2(left, corner.y), side)
+        _columns(view, layout, low, texts)
+    _rows(view, layout, ImVec2(lefts[0], top), texts)
+
+
+def _mouse(state: State, layout: AttentionLayout, lefts: list[int], top: int) -> None:
+    """Find the element or token under the mouse; handle wheel, drag and click."""
+    view, side, io = state.attention, layout.side, imgui.get_io()
+    left = lefts[0] - layout.row_label
+    imgui.set_cursor_screen_pos(ImVec2(left, top - layout.column_label))
+    widget_tracking.invisible_button("attention matrix", ImVec2(lefts[-1] + side - left, side + layout.column_label))
+    moved = bool(io.mouse_delta.x or io.mouse_delta.y)
+    if imgui.is_item_active() and moved and view.zoom > 1:
+        view.drag(io.mouse_delta.x / side, io.mouse_delta.y / side)
+    if not imgui.is_item_hovered():
+        if not state.inspection.keyed and state.ui.view == "Attention":
+            state.inspection.cursor = None
+        return
+    x, y = io.mouse_pos.x, io.mouse_pos.y - top
+    near = next((at for at in lefts if at <= x < at + side), None)
+    inside = min(max(y, 0.0), side - 1.0)
+    if near is not None:
+        found = view.element_at(x - near, inside, side)
+        if found is not None:
+            view.query, view.key = found if y >= 0 else (None, found[1])
+    elif x < lefts[0] and y >= 0:
+        found = view.element_at(0.0, inside, side)
+        view.query = found[0] if found is not None else None
+    if io.mouse_wheel and io.key_ctrl and near is not None:
+        view.zoom_by(_ZOOM**io.mouse_wheel, (x - near) / side, inside / side)
+    elif io.mouse_wheel:
+        view.move_layers(-1 if io.mouse_wheel > 0 else 1)
+    if imgui.is_mouse_released(imgui.MouseButton_.left) and io.mouse_drag_max_distance_sqr[0] < theme.em(0.3) ** 2:
+        view.kept_query = None if view.kept_query == view.query else view.query
+    if imgui.is_mouse_double_clicked(imgui.MouseButton_.left):
+        view.fit()
+    element = None
+    if view.query is not None and view.key is not None:
+        element = TensorIndex(view.pattern, (view.head, view.query, view.key))
+    state.inspection.hover(element, moved)
+    if moved:
+        state.ui.view = "Attention"
+    if imgui.is_mouse_clicked(imgui.MouseButton_.right) and element is not None:
+        imgui.set_window_focus()
+        state.inspection.pin(element)
+
+
+def _marks(view: AttentionView, low: ImVec2, side: int) -> None:
+    """Outline the row of the query and the column of the key in view."""
+    canvas, cell = imgui.get_window_draw_list(), view.cell(side)
+    canvas.push_clip_rect(ImVec2(low.x - 1, low.y - 1), ImVec2(low.x + side + 1, low.y + side + 1), True)
+    color = packed(theme.now.accent, 0.9)
+    if not view.reads_key:
+        y = low.y + (view.shown_query - view.origin[1] * view.rows) * cell
+        canvas.add_rect(ImVec2(low.x, y), ImVec2(low.x + side, y + max(cell, 2.0)), color)
+    if view.key is not None:
+        x = low.x + (view.key - view.origin[0] * view.rows) * cell
+        canvas.add_rect(ImVec2(x, low.y), ImVec2(x + max(cell, 2.0), low.y + side), color)
+    canvas.pop_clip_rect()
+
+
+def _title(state: State, step: int, corner: ImVec2, width: int) -> None:
+    """Write the step's name, its range, and a bar of its colors."""
+    view = state.attention
+    colors = ATTENTION_COLORS["light" if state.ui.theme == "light" else "dark"]
+    name = f"{step + 1} {STEP_TITLES[step]}"
+    canvas = imgui.get_window_draw_list()
+    canvas.add_text(corner, packed(theme.now.text), name)
+    left = corner.x + imgui.calc_text_size(name).x + theme.em(0.8)
+    line = view.line if view.line is not None and (view.line.layer, view.line.head) == (view.layer, view.head) else None
+    peak = None if line is None else line.peaks[0 if step == SCORES else 1]
+    ends = ("0", "1") if step == WEIGHTS else ("...", "...") if peak is None else (f"-{peak:.1f}", f"{peak:.1f}")
+    y = corner.y + theme.em(0.1)
+    right = corner.x + width - small_width(ends[1])
+    if right - left < theme.em(3.5):
+        return
+    small_text(ImVec2(left, y), theme.now.text_dim, ends[0])
+    small_text(ImVec2(right, y), theme.now.text_dim, ends[1])
+    left += small_width(ends[0]) + theme.em(0.3)
+    _bar(colors, step, ImVec2(left, y + theme.em(0.3)), right - theme.em(0.3) - left)
+
+
+def _bar(colors: AttentionColors, step: int, corner: ImVec2, width: float) -> None:
+    """A bar of the colors from the lowest value to the highest; that of weights has a square-root scale."""
+    signed = (colors.negative[1], colors.negative[0], colors.positive[1])
+    stops = colors.weights if step == WEIGHTS else signed
+    canvas, part = imgui.get_window_draw_list(), width / 2
+    for index in range(2):
+        low = ImVec2(corner.x + index * part, corner.y)
+        first, second = _ink(stops[index]), _ink(stops[index + 1])
+        canvas.add_rect_filled_multi_color(
+            low, ImVec2(low.x + part, low.y + theme.em(_BAR)), first, second, second, first
+        )
+
+
+def _ink(color: Rgb) -> int:
+    return packed(ImVec4(*color, 1.0))
+
+
+def _every(cell: float) -> int:
+    """Every how many tokens there is space for a label."""
+    return max(1, math.ceil(theme.em(SMALL + 0.08) / cell))
+
+
+def _visible(view: AttentionView, origin: float, side: int) -> range:
+    """Indices of the tokens along one side of the matrices."""
+    first = int(origin * view.rows)
+    return range(first, min(view.rows, math.ceil(first + 1 + side / view.cell(side))))
+
+
+def _rows(view: AttentionView, layout: AttentionLayout, low: ImVec2, texts: tuple[str, ...]) -> None:
+    """Write the queries to the left of the first matrix."""
+    cell, width = view.cell(layout.side), layout.row_label - theme.em(0.5)
+    every, high = _every(cell), theme.em(SMALL)
+    marked = None if view.reads_key else view.shown_query
+    taken = None
+    for row in sorted(_visible(view, view.origin[1], layout.side), key=lambda row: row != marked):
+        if row >= len(texts) or (row % every and row != marked):
+            continue
+        y = low.y + (row + 0.5 - view.origin[1] * view.rows) * cell - high / 2
+        if (
+            y < low.y - high / 2 - 1
+            or y > low.y + layout.side - high / 2
+            or (taken is not None and abs(y - taken) < high)
+        ):
+            continue
+        text = small_elided(texts[row], width)
+        x = low.x - small_width(text) - theme.em(0.4)
+        if row == marked:
+            taken = y
+            _back(ImVec2(x, y), ImVec2(low.x - theme.em(0.2), y + high))
+        small_text(ImVec2(x, y), theme.now.text if row == marked else theme.now.text_dim, text)
+
+
+def _columns(view: AttentionView, layout: AttentionLayout, low: ImVec2, texts: tuple[str, ...]) -> None:
+    """Write the keys above a matrix, from bottom to top."""
+    cell, width = view.cell(layout.side), layout.column_label - theme.em(0.4)
+    every, high = _every(cell), theme.em(SMALL)
+    taken = None
+    for key in sorted(_visible(view, view.origin[0], layout.side), key=lambda key: key != view.key):
+        if key >= len(texts) or (key % every and key != view.key):
+            continue
+        x = low.x + (key + 0.5 - view.origin[0] * view.rows) * cell - high / 2
+        if (
+            x < low.x - high / 2 - 1
+            or x > low.x + layout.side - high / 2
+            or (taken is not None and abs(x - taken) < high)
+        ):
+            continue
+        text = small_elided(texts[key], width)
+        foot = ImVec2(x, low.y - theme.em(0.3))
+        if key == view.key:
+            taken = x
+            _back(ImVec2(x, foot.y - small_width(text)), ImVec2(x + high, low.y - theme.em(0.15)))
+        upward_text(foot, theme.now.text if key == view.key else theme.now.text_dim, text)
+
+
+def _back(low: ImVec2, high: ImVec2) -> None:
+    """A background behind the token in view."""
+    edge = theme.em(0.12)
+    imgui.get_window_draw_list().add_rect_filled(
+        ImVec2(low.x - edge, low.y - edge), ImVec2(high.x + edge, high.y + edge), packed(theme.now.accent_dim), 3.0
+    )

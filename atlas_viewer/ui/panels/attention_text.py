@@ -1,0 +1,141 @@
+"""The text of the Attention panel: the token in view above, the context below, and lines as wide as the weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from imgui_bundle import ImVec2, imgui
+
+from atlas_viewer.state.attention_view import AttentionView, strongest
+from atlas_viewer.ui import theme
+
+from .attention_letters import SMALL, small_elided, small_text, small_width
+from .widgets import packed
+
+# In ems.
+_PADDING, _GAP, _CHIP, _VALUE, _LINES = 0.25, 0.2, 1.2, 1.0, 1.5
+_WIDEST_CHIP = 8.0
+_THICKEST = 0.7  # the line of weight 1
+_ELLIPSIS = -1  # stands for tokens that are left out
+
+
+@dataclass(frozen=True)
+class TokenBox:
+    """A token of the text, or an ellipsis, at (x, y) from the corner of the text."""
+
+    index: int
+    text: str
+    x: float
+    y: float
+    width: float
+
+
+def draw(view: AttentionView, corner: ImVec2, size: ImVec2, texts: tuple[str, ...]) -> None:
+    """Draw the text with at most ten lines. corner, size: of the available space; texts: of the tokens."""
+    line, query = view.current_line, view.shown_query
+    at = view.key if view.reads_key and view.key is not None else query
+    weights = None if line is None else line.key_weights if view.reads_key else line.query_weights
+    linked = [] if weights is None else strongest(weights)
+    heading = "is attended to by" if view.reads_key else "attends to"
+    if at >= len(texts):
+        return
+    chip, top = theme.em(_CHIP), theme.em(0.35)
+    below = top + chip + theme.em(_LINES)
+    boxes = _fitted(texts, [index for index, _ in linked], size.x, size.y - below)
+    mine = next((box for box in boxes if box.index == at), None)
+    name = small_elided(texts[at], theme.em(_WIDEST_CHIP))
+    wide = small_width(name) + 2 * theme.em(_PADDING)
+    x = min(max(0.0, mine.x + mine.width / 2 - wide / 2 if mine else 0.0), size.x - wide)
+    source = ImVec2(corner.x + x + wide / 2, corner.y + top + chip)
+    _chip(ImVec2(corner.x + x, corner.y + top), wide, name, strong=True)
+    _beside(view, corner, x, wide, heading, size.x, weights, linked)
+    shares = dict(linked)
+    for box in boxes:  # lines first, so that they are behind the chips
+        if box.index in shares:
+            _line(source, ImVec2(corner.x + box.x + box.width / 2, corner.y + below + box.y), shares[box.index])
+    for box in boxes:
+        low = ImVec2(corner.x + box.x, corner.y + below + box.y)
+        if box.index == _ELLIPSIS:
+            small_text(low, theme.now.text_dim, box.text)
+            continue
+        later = box.index < at if view.reads_key else box.index > at
+        _chip(low, box.width, box.text, strong=box.index in (view.key, at), faint=later)
+        if box.index in shares:
+            value = f"{shares[box.index]:.4f}"
+            middle = low.x + (box.width - small_width(value)) / 2
+            small_text(ImVec2(middle, low.y + chip), theme.now.text, value)
+
+
+def _beside(
+    view: AttentionView, corner: ImVec2, x: float, wide: float, heading: str, width: float,
+    weights: np.ndarray | None, linked: list[tuple[int, float]],
+) -> None:  # fmt: skip
+    """Write beside the token in view what the lines are, and how much the others add up to."""
+    text = f"{heading}  (layer {view.layer}, head {view.head})"
+    if weights is None:
+        text += " ..."
+    else:
+        left = float(weights.sum()) - sum(weight for _, weight in linked)
+        others = int((weights > 0).sum()) - len(linked)
+        if others > 0:
+            text += f", {others} others: {max(left, 0.0):.4f}"
+    high = corner.y + theme.em(0.35) + theme.em(_CHIP - SMALL) / 2
+    long = small_width(text)
+    after = x + wide + theme.em(0.5)
+    start = after if after + long <= width else x - theme.em(0.5) - long
+    small_text(ImVec2(corner.x + max(start, 0.0), high), theme.now.text_dim, text)
+
+
+def _fitted(texts: tuple[str, ...], linked: list[int], width: float, height: float) -> list[TokenBox]:
+    """All tokens wrapped to `width`, or, when they do not fit, those in `linked` with ellipses between."""
+    boxes = _flow(range(len(texts)), texts, width)
+    line = theme.em(_CHIP + _VALUE)
+    if not boxes or boxes[-1].y + line <= height:
+        return boxes
+    indices: list[int] = []
+    for index in sorted(linked):
+        if index != (indices[-1] + 1 if indices else 0):
+            indices.append(_ELLIPSIS)
+        indices.append(index)
+    if linked and max(linked) != len(texts) - 1:
+        indices.append(_ELLIPSIS)
+    boxes = _flow(indices, texts, width)
+    return [box for box in boxes if box.y + line <= height + theme.em(0.3)]
+
+
+def _flow(indices: range | list[int], texts: tuple[str, ...], width: float) -> list[TokenBox]:
+    """The tokens one after another, in lines."""
+    boxes: list[TokenBox] = []
+    x = y = 0.0
+    padding, gap, least = 2 * theme.em(_PADDING), theme.em(_GAP), small_width("0.0000")
+    for index in indices:
+        text = "..." if index == _ELLIPSIS else small_elided(texts[index], theme.em(_WIDEST_CHIP))
+        wide = small_width(text) + padding
+        if index != _ELLIPSIS:
+            wide = max(wide, least)
+        if x and x + wide > width:
+            x, y = 0.0, y + theme.em(_CHIP + _VALUE)
+        boxes.append(TokenBox(index, text, x, y, wide))
+        x += wide + gap
+    return boxes
+
+
+def _chip(low: ImVec2, width: float, text: str, *, strong: bool = False, faint: bool = False) -> None:
+    canvas = imgui.get_window_draw_list()
+    high = ImVec2(low.x + width, low.y + theme.em(_CHIP))
+    if not faint:
+        canvas.add_rect_filled(low, high, packed(theme.now.raised), 3.0)
+    if strong:
+        canvas.add_rect_filled(low, high, packed(theme.now.accent_dim), 3.0)
+        canvas.add_rect(low, high, packed(theme.now.accent), 3.0)
+    x = low.x + (width - small_width(text)) / 2
+    small_text(ImVec2(x, low.y + theme.em(_CHIP - SMALL) / 2), theme.now.text_dim if faint else theme.now.text, text)
+
+
+def _line(start: ImVec2, end: ImVec2, weight: float) -> None:
+    bend = 0.5 * (end.y - start.y)
+    imgui.get_window_draw_list().add_bezier_cubic(
+        start, ImVec2(start.x, start.y + bend), ImVec2(end.x, end.y - bend), end,
+        packed(theme.now.accent, 0.35 + 0.6 * weight), max(1.0, theme.em(_THICKEST) * weight),
+    )  # fmt: skip
