@@ -97,17 +97,21 @@ class Displays:
         return self._strip.picture, self._map.picture
 
     @property
-    def attention(self) -> tuple[Any, Any]:
+    def attention(self) -> tuple[Any, tuple[Any, ...]]:
         """Those of Attention: the wall of all heads, and the matrices of one."""
-        return self._attention.pictures
+        return self._attention.wall, self._attention.matrices
+
+    @property
+    def _all(self) -> tuple[Any, ...]:
+        return (*self.pictures, self._attention.wall, *self._attention.matrices)
 
     def draw(self) -> bool:
         """Draw the pictures that panels show; return True if one has a new texture, so that panels must be rebuilt."""
-        before = self.pictures + self.attention
+        before = self._all
         self._strip.draw()
         self._map.draw()
         self._attention.draw()
-        return any(new is not old for new, old in zip(self.pictures + self.attention, before, strict=True))
+        return any(new is not old for new, old in zip(self._all, before, strict=True))
 
     def close(self) -> None:
         """Release the scene and the map."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from atlas_viewer.state.attention_view import STEPS
 from atlas_viewer.state.navigation import ATTENTION
 from atlas_viewer.state.state import State
 from compute.views.attention_colors import ATTENTION_COLORS
@@ -26,11 +27,11 @@ class AttentionDisplay:
     def __init__(self, state: State, backend: Any) -> None:
         """backend: the imgui renderer's backend."""
         self._state = state
-        self._wall_image, self._head_image = ImguiTexture(backend), ImguiTexture(backend)
+        self._wall_image, self._images = ImguiTexture(backend), {step: ImguiTexture(backend) for step in STEPS}
         self._views: AttentionViews | None = None
         self._updates = self._head_updates = 0
         self._wall_shown: object = None
-        self._head_shown: object = None
+        self._shown: dict[int, object] = {}  # what the picture of each step shows
         self._sorted: int | None = None  # the update whose statistics were requested
         self._sorted_at = 0.0
         self._line_for: object = None  # what the latest line was requested for
@@ -66,7 +67,8 @@ class AttentionDisplay:
             view.lay_out(flat_heads(layers), [a.pattern for a in layers], [a.head_size for a in layers])
             view.problem = "" if layers else _NO_HEADS
             view.line = view.statistics = None
-            self._wall_shown = self._head_shown = self._line_for = self._sorted = None
+            self._wall_shown = self._line_for = self._sorted = None
+            self._shown.clear()
             self._waiting = 0
 
     def frame(self, now: float, pass_complete: bool) -> None:
@@ -111,12 +113,14 @@ class AttentionDisplay:
         self._waiting -= (statistics is not None) + (line is not None)
 
     @property
-    def pictures(self) -> tuple[Any, Any]:
-        """The `imgui.ImTextureRef`s of the wall and of the matrices, each None before the first."""
-        return (
-            self._wall_image.ref if self._wall_shown is not None else None,
-            self._head_image.ref if self._head_shown is not None else None,
-        )
+    def wall(self) -> Any:
+        """The `imgui.ImTextureRef` of the wall; None before the first."""
+        return self._wall_image.ref if self._wall_shown is not None else None
+
+    @property
+    def matrices(self) -> tuple[Any, ...]:
+        """The `imgui.ImTextureRef`s of scores, masked scores and weights, each None before the first."""
+        return tuple(image.ref if step in self._shown else None for step, image in self._images.items())
 
     def draw(self) -> None:
         """Paint what the panel wants at the sizes that it wants, if it is visible and the pictures would change."""
@@ -129,10 +133,11 @@ class AttentionDisplay:
         if view.wall_picture is not None and self._wall_shown != wall:
             self._wall_image.show(views.wall.paint(view.wall_picture, colors))
             self._wall_shown = wall
-        head = (view.matrix_picture, theme, self._head_updates)
-        if view.matrix_picture is not None and self._head_shown != head:
-            self._head_image.show(views.head.paint(view.matrix_picture, colors))
-            self._head_shown = head
+        for picture in view.matrix_pictures:
+            matrix = (picture, theme, self._head_updates)
+            if self._shown.get(picture.step) != matrix:
+                self._images[picture.step].show(views.head.paint(picture, colors))
+                self._shown[picture.step] = matrix
 
     def close(self) -> None:
         """Release the views."""

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from compute.views.attention_head import WEIGHTS
+from dataclasses import dataclass, replace
 
 from .attention_view import STEPS, AttentionView
 
 # In ems.
 _GAP, _LAYER_LABEL, _HEAD_LABEL, _TILE_LABEL = 0.8, 1.9, 1.2, 1.05
-_LABELED_TILE = 3.6  # the narrowest tile with a label below it
+_LABELED_TILE = 3.4  # the narrowest tile with a label below it
 _LARGEST_TILE, _SMALLEST_TILE = 7.0, 0.4
 _ROW_LABEL, _COLUMN_LABEL, _TITLE = 6.0, 4.6, 1.5
 _TEXT, _TALLEST_TEXT = 5.4, 11.0  # the text below
 _LOW = 15.0  # panels below this height have no text
 _WALL_SHARE, _TEXT_SHARE = 0.36, 0.24
-_SMALLER = 0.62  # how much smaller three matrices may be than one alone
-_LARGE = 17.0  # a matrix of this size is large enough in any case
+_LEAST, _SMALL = 2.0, 7.0  # the smallest matrices: any, and those beside a large one
+_ROW_SHARE = 0.75  # how much smaller three matrices in a row may be than the large one
 
 
 @dataclass(frozen=True)
@@ -48,16 +46,29 @@ class WallBox:
 
 
 @dataclass(frozen=True)
+class MatrixBox:
+    """A matrix at (x, y), `side` pixels wide and high, with its title above. labels: whether tokens are on its axes."""
+
+    step: int
+    x: int
+    y: int
+    side: int
+    labels: bool
+
+
+@dataclass(frozen=True)
 class AttentionLayout:
-    """The parts. matrices: (step, left edge) of each; text: top edge and height of the text, 0 without one."""
+    """The parts. matrices: the large one first; empty if there is no space for one.
+
+    row_label, column_label: space for tokens to the left of and above a matrix; title: height of a title; text: top
+    edge and height of the text, 0 without one.
+    """
 
     wall: WallBox
-    matrices: tuple[tuple[int, int], ...]
-    top: int  # of the matrices
-    side: int  # of each, 0 if there is no space for one
-    row_label: int  # width to the left of the first matrix
-    column_label: int  # height above the matrices
-    title: int  # height above that
+    matrices: tuple[MatrixBox, ...]
+    row_label: int
+    column_label: int
+    title: int
     text: tuple[int, int]
 
 
@@ -69,28 +80,48 @@ def attention_layout(view: AttentionView, width: float, height: float, em: float
     body = height - text
     wall = _wall(view, width, body, em)
     left = wall.x + wall.width + int(_GAP * em)
-    space = width - left
+    space = int(width - left)
     row_label = int(min(_ROW_LABEL * em, 0.22 * space))
     column_label = int(min(_COLUMN_LABEL * em, 0.25 * body))
-    title, gap = int(_TITLE * em), int(_GAP * em)
-    tall = body - title - column_label - 0.4 * em
-    one = max(0, int(min(tall, space - row_label - gap)))
-    three = max(0, int(min(tall, (space - row_label - 3 * gap) / len(STEPS))))
-    every = view.step is None and (three >= _SMALLER * one or three >= _LARGE * em)
-    steps = STEPS if every else ((WEIGHTS if view.step is None else view.step),)
-    side = three if every else one
-    used = row_label + len(steps) * (side + gap) - gap
-    start = left + max(0, int(space - gap - used)) // 2 + row_label
-    return AttentionLayout(
-        wall,
-        tuple((step, start + index * (side + gap)) for index, step in enumerate(steps)),
-        title + column_label,
-        side,
-        row_label,
-        column_label,
-        title,
-        (int(height) - text, text),
-    )
+    labels = _Labels(row_label, column_label, int(_TITLE * em), int(_GAP * em))
+    matrices = _matrices(view.step, space, int(body - 0.4 * em), labels, em)
+    moved = tuple(replace(box, x=box.x + left) for box in matrices if box.side >= _LEAST * em)
+    return AttentionLayout(wall, moved, row_label, column_label, labels.title, (int(height) - text, text))
+
+
+@dataclass(frozen=True)
+class _Labels:
+    row: int
+    column: int
+    title: int
+    gap: int
+
+
+def _matrices(step: int, width: int, height: int, labels: _Labels, em: float) -> list[MatrixBox]:
+    """The matrices in a space of width x height: in a row when they can all be large, otherwise two small ones beside
+    the one of `step`, or that one alone."""
+    top = labels.title + labels.column
+    tall = height - top
+    others = [other for other in STEPS if other != step]
+    row = min(tall, (width - labels.row - 3 * labels.gap) // 3)
+    small = int(_SMALL * em)
+    large = min(tall, width - labels.row - 3 * labels.gap - small)
+    if row >= _ROW_SHARE * large:
+        lefts = [labels.row + index * (row + labels.gap) for index in range(len(STEPS))]
+        boxes = [MatrixBox(at, left, top, row, True) for at, left in zip(STEPS, lefts, strict=True)]
+        return sorted(boxes, key=lambda box: box.step != step)
+    if large < small:
+        return [MatrixBox(step, labels.row, top, max(0, min(tall, width - labels.row - labels.gap)), True)]
+    space = width - large - labels.row - 3 * labels.gap
+    small = min(space, (height - labels.gap) // 2 - labels.title)
+    start = (space - small) // 2
+    return [
+        MatrixBox(step, start + small + 2 * labels.gap + labels.row, top, large, True),
+        *(
+            MatrixBox(other, start, labels.title + index * (small + labels.title + labels.gap), small, False)
+            for index, other in enumerate(others)
+        ),
+    ]
 
 
 def _wall(view: AttentionView, width: float, body: float, em: float) -> WallBox:

@@ -10,7 +10,7 @@ import numpy as np
 from compute.views.attention_head import MASKED, SCORES, WEIGHTS, HeadLine, MatrixPicture
 from compute.views.attention_wall import HeadStatistics, WallPicture
 
-MOST_LINES = 10  # from one token to others
+MOST_LINES, LEAST_WEIGHT = 10, 0.005  # of the lines from one token to others
 _LARGEST_ZOOM = 64.0
 
 
@@ -53,7 +53,7 @@ class AttentionView:
     head_sizes: tuple[int, ...] = ()  # columns of a head, by layer
     chosen: int = 0  # the head in view
     order: Order = ORDERS[0]
-    step: int | None = None  # the matrix to show; None for all three, where there is space
+    step: int = WEIGHTS  # the large matrix
     query: int | None = None  # the row that the mouse is over, or None
     key: int | None = None  # likewise the column
     kept_query: int | None = None  # the row that was clicked; None for the newest
@@ -65,9 +65,9 @@ class AttentionView:
     statistics: HeadStatistics | None = None
     line: HeadLine | None = None  # the latest to arrive
     problem: str = ""  # why there is nothing to show
-    # What the panel wants drawn; None while it is hidden.
+    # What the panel wants drawn.
     wall_picture: WallPicture | None = None
-    matrix_picture: MatrixPicture | None = None
+    matrix_pictures: list[MatrixPicture] = field(default_factory=list)
     texts: tuple[object, tuple[str, ...]] = field(default=(None, ()))  # of the context's tokens, and what they are for
 
     def lay_out(self, heads: Sequence[tuple[int, int]], patterns: Sequence[str], sizes: Sequence[int]) -> None:
@@ -139,8 +139,8 @@ class AttentionView:
         self.order = ORDERS[(ORDERS.index(self.order) + 1) % len(ORDERS)]
 
     def next_step(self) -> None:
-        """Show the next single matrix, or all three after the last."""
-        self.step = {None: SCORES, SCORES: MASKED, MASKED: WEIGHTS, WEIGHTS: None}[self.step]
+        """Enlarge the next matrix."""
+        self.step = STEPS[(STEPS.index(self.step) + 1) % len(STEPS)]
 
     # -- the camera of the matrices
 
@@ -207,6 +207,6 @@ def rank(values: np.ndarray, *, rising: bool) -> tuple[int, ...]:
 
 
 def strongest(weights: np.ndarray, most: int = MOST_LINES) -> list[tuple[int, float]]:
-    """(index, weight) of the largest positive weights [n], at most `most`, the largest first."""
+    """(index, weight) of the largest weights [n] that a line can show, at most `most`, the largest first."""
     ranked = rank(weights, rising=False)[:most]
-    return [(index, float(weights[index])) for index in ranked if weights[index] > 0]
+    return [(index, float(weights[index])) for index in ranked if weights[index] >= LEAST_WEIGHT]

@@ -19,6 +19,6 @@ class Services:
 
     strip: imgui.ImTextureRef | None = None  # the pictures; None while there are none
     map: imgui.ImTextureRef | None = None
-    heads: imgui.ImTextureRef | None = None  # of Attention: the wall of all heads, and the matrices of one
-    matrices: imgui.ImTextureRef | None = None
+    heads: imgui.ImTextureRef | None = None  # of Attention: the wall of all heads, and the three matrices of one
+    matrices: tuple[imgui.ImTextureRef | None, ...] = (None, None, None)
     tokenizer: TokenCodec | None = None  # the model's tokenizer; None while there is no model

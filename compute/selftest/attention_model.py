@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from compute.views.attention_colors import AttentionColors
-from compute.views.attention_head import MASKED, SCORES, WEIGHTS, MatrixPicture
+from compute.views.attention_head import SCORES, WEIGHTS, MatrixPicture
 from compute.views.attention_wall import TILE, HeadStatistics, WallPicture
 
 Array = np.ndarray
@@ -78,27 +78,24 @@ def wall(blocks: Array, picture: WallPicture, colors: AttentionColors) -> Array:
     return image * 255
 
 
-def matrices(all_scores: Array, picture: MatrixPicture, colors: AttentionColors) -> Array:
-    """The picture of one head's matrices from its scores [query, key], float [side, count * side, 4]."""
-    rows = len(all_scores)
-    image = np.zeros((picture.side, picture.side * picture.count, 4))
-    visible = np.tri(rows, dtype=bool)
-    values = {SCORES: all_scores, MASKED: all_scores, WEIGHTS: weights(all_scores[None])[0]}
+def matrix(all_scores: Array, picture: MatrixPicture, colors: AttentionColors) -> Array:
+    """The picture of a matrix of one head from its scores [query, key], float [side, side, 4]."""
+    rows, step = len(all_scores), picture.step
+    image = np.zeros((picture.side, picture.side, 4))
+    visible = np.tri(rows, dtype=bool) | (step == SCORES)
+    values = weights(all_scores[None])[0] if step == WEIGHTS else all_scores
+    peak = float(np.abs(all_scores[visible]).max())
     for y, x in np.ndindex(*image.shape[:2]):
-        step = picture.first + x // picture.side
         spans = []
-        for origin, inside in ((picture.query, y), (picture.key, x % picture.side)):
+        for origin, inside in ((picture.query, y), (picture.key, x)):
             first = int(np.floor(np.float32(origin + inside / picture.cell)))
-            end = max(first + 1, int(np.floor(np.float32(origin + (inside + 1) / picture.cell))))
-            spans.append(range(first, end))
+            spans.append(range(first, max(first + 1, int(np.floor(np.float32(origin + (inside + 1) / picture.cell))))))
         if min(spans[0][0], spans[1][0]) < 0 or max(spans[0][0], spans[1][0]) >= rows:
             continue
-        inside = [(r, k) for r in spans[0] for k in spans[1] if r < rows and k < rows]
-        found = [float(values[step][r, k]) for r, k in inside if step == SCORES or visible[r, k]]
+        pairs = [(row, key) for row in spans[0] for key in spans[1] if max(row, key) < rows and visible[row, key]]
         color = colors.later
-        if found:
-            peak = np.abs(all_scores if step == SCORES else all_scores[visible]).max()
-            most = max(found, key=abs)
-            color = colors.weight(most) if step == WEIGHTS else colors.score(most, float(peak))
+        if pairs:
+            most = max((float(values[pair]) for pair in pairs), key=abs)
+            color = colors.weight(most) if step == WEIGHTS else colors.score(most, peak)
         image[y, x] = (*color, 1)
     return image * 255

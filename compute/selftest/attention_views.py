@@ -11,7 +11,7 @@ import wgpu
 from compute.forward.engine import Engine
 from compute.gpu.wgpu_native import poll
 from compute.views.attention_colors import ATTENTION_COLORS
-from compute.views.attention_head import AttentionHead, HeadLine, MatrixPicture
+from compute.views.attention_head import MASKED, SCORES, WEIGHTS, AttentionHead, HeadLine, MatrixPicture
 from compute.views.attention_wall import AttentionWall, HeadStatistics, WallPicture, pool_for
 
 from . import attention_model
@@ -129,14 +129,15 @@ def pictures(engine: Engine, rows: int) -> Check:
     view, colors = AttentionHead(engine), ATTENTION_COLORS["light"]
     view.update()
     scores = all_scores(engine)[0]
-    for picture in (
-        MatrixPicture(rows // 2, 0, 3, 0.0, 0.0, 0.5),
-        MatrixPicture(rows + 3, 1, 2, 0.0, 0.0, 1.0),
-        MatrixPicture(40, 2, 1, 1.5, 2.25, 8.0),
-        MatrixPicture(24, 0, 2, -1.0, -2.0, 4.0),
-    ):
-        expected = attention_model.matrices(scores, picture, colors)
-        errors.colors(read_picture(engine, view.paint(picture, colors)), expected, str(picture))
+    for step in (SCORES, MASKED, WEIGHTS):
+        for picture in (
+            MatrixPicture(step, max(1, rows // 2), 0.0, 0.0, 0.5),
+            MatrixPicture(step, rows + 3, 0.0, 0.0, 1.0),
+            MatrixPicture(step, 40, 1.5, 2.25, 8.0),
+            MatrixPicture(step, 24, -1.0, -2.0, 4.0),
+        ):
+            expected = attention_model.matrix(scores, picture, colors)
+            errors.colors(read_picture(engine, view.paint(picture, colors)), expected, str(picture))
     return errors.check("attention/matrix", f"{shape_of(engine.config)}, {rows} rows", COLOR, numbers=False)
 
 

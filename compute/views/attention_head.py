@@ -21,14 +21,13 @@ SCORES, MASKED, WEIGHTS = range(3)  # the matrices, in the order of computation
 
 @dataclass(frozen=True)
 class MatrixPicture:
-    """A picture of `count` matrices side by side, from matrix `first` on, each `side` x `side` pixels.
+    """A picture of the matrix `step`, `side` x `side` pixels.
 
     key, query: the element in the top left corner; cell: pixels per element.
     """
 
+    step: int
     side: int
-    first: int
-    count: int
     key: float
     query: float
     cell: float
@@ -87,8 +86,7 @@ class AttentionHead:
         self._matrices = matrices
         self._products: dict[tuple[int, str], Dispatch] = {}  # by layer and kind of rectangle
         self._readback: AsyncReadback[HeadLine] = AsyncReadback(device, "attention line")
-        self._texture: wgpu.GPUTexture | None = None
-        self._paint: Dispatch | None = None
+        self._pictures: dict[int, tuple[wgpu.GPUTexture, wgpu.GPUBuffer, Dispatch]] = {}  # by step
 
     def select(self, layer: int, head: int) -> None:
         """Choose a head."""
@@ -162,29 +160,33 @@ class AttentionHead:
     # -- painting
 
     def paint(self, picture: MatrixPicture, colors: AttentionColors) -> wgpu.GPUTexture:
-        """Submit the work that paints the matrices. Returns a texture (rgba8unorm), which is replaced with the size.
+        """Submit the work that paints a matrix. Returns the texture (rgba8unorm) of its step.
 
-        Alpha is 0 outside of the matrices.
+        Alpha is 0 outside of the matrix.
         """
-        device, width = self._engine.device, picture.side * picture.count
-        if self._texture is None or self._texture.size[:2] != (width, picture.side):
-            self._texture = picture_texture(device, "attention matrices", width, picture.side)
-            bound = {
-                "params": self._uniforms["picture"], "colors": self._uniforms["colors"], "picture": self._texture,
-                **self._matrices,
-            }  # fmt: skip
-            groups = (-(-width // 8), -(-picture.side // 8), 1)
-            kernel = self._engine.kernels.get("attention/matrix", context=self._engine.context)
-            self._paint = kernel.dispatch(groups, bound)
-        assert self._paint is not None
-        params = np.array([picture.side, picture.count, picture.first, self.rows], np.uint32).tobytes()
-        params += np.array([picture.key, picture.query, picture.cell, 0], np.float32).tobytes()
-        device.queue.write_buffer(self._uniforms["picture"], 0, params)
-        device.queue.write_buffer(self._uniforms["colors"], 0, colors.data)
-        encoder = ComputeEncoder(device)
-        encoder.run([self._paint])
+        queue = self._engine.device.queue
+        texture, params, dispatch = self._painted(picture.step, picture.side)
+        words = np.array([picture.side, picture.step, self.rows], np.uint32).tobytes()
+        words += np.array([picture.cell, picture.key, picture.query, 0, 0], np.float32).tobytes()
+        queue.write_buffer(params, 0, words)
+        queue.write_buffer(self._uniforms["colors"], 0, colors.data)
+        encoder = ComputeEncoder(self._engine.device)
+        encoder.run([dispatch])
         encoder.submit()
-        return self._texture
+        return texture
+
+    def _painted(self, step: int, side: int) -> tuple[wgpu.GPUTexture, wgpu.GPUBuffer, Dispatch]:
+        """The texture of a step, the parameters of its painting, and the dispatch that paints it."""
+        known = self._pictures.get(step)
+        if known is None or known[0].size[0] != side:
+            device, usage = self._engine.device, wgpu.BufferUsage
+            texture = picture_texture(device, f"attention step {step}", side, side)
+            params = device.create_buffer(label="matrix params", size=32, usage=usage.UNIFORM | usage.COPY_DST)
+            bound = {"params": params, "colors": self._uniforms["colors"], "picture": texture, **self._matrices}
+            kernel = self._engine.kernels.get("attention/matrix", context=self._engine.context)
+            known = texture, params, kernel.dispatch((-(-side // 8), -(-side // 8), 1), bound)
+            self._pictures[step] = known
+        return known
 
 
 class AttentionViews:

@@ -1,15 +1,13 @@
-// Paints the matrices of one head side by side: scores of all pairs, scores with later keys masked, weights.
-// Each pixel shows the value of the largest magnitude under it.
+// Paints one matrix of a head: scores of all pairs, scores with later keys masked, or weights. Each pixel shows the value of the largest magnitude under it.
 const CONTEXT = {{ context }}u;
 {% include "common/numbers.wgsl" %}
 struct Params {
-    side: u32, // of a matrix, in pixels
-    count: u32, // of matrices
-    first: u32, // the first matrix: 0 scores, 1 masked scores, 2 weights
+    side: u32, // of the picture, in pixels
+    step: u32, // 0 scores, 1 masked scores, 2 weights
     rows: u32,
+    cell: f32, // pixels per element
     origin: vec2f, // (key, query) in the top left corner
-    cell: f32, // pixels per cell
-    padding: u32,
+    padding: vec2u,
 }
 {% include "attention/common/color.wgsl" %}
 @group(0) @binding(0) var<uniform> params: Params;
@@ -21,9 +19,9 @@ struct Params {
 
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) pixel: vec3u) {
-    if (pixel.x >= params.side * params.count || pixel.y >= params.side) { return; }
-    let step = params.first + pixel.x / params.side;
-    let inside = vec2f(f32(pixel.x % params.side), f32(pixel.y));
+    if (max(pixel.x, pixel.y) >= params.side) { return; }
+    let step = params.step;
+    let inside = vec2f(pixel.xy);
     let rows = i32(params.rows);
     let first = vec2i(floor(params.origin + inside / params.cell));
     let end = max(first + vec2i(1), vec2i(floor(params.origin + (inside + 1.0) / params.cell)));

@@ -27,7 +27,8 @@ _HINT = "wheel changes the layer, arrow keys the head, Shift+arrow keys the toke
 def draw(state: State, services: Services) -> None:
     """Draw the tools, the wall, the matrices, the text, and a line about the element under the mouse."""
     view = state.attention
-    view.wall_picture = view.matrix_picture = None
+    view.wall_picture = None
+    view.matrix_pictures.clear()
     if view.problem or not view.heads:
         _nothing(state)
         return
@@ -44,7 +45,7 @@ def draw(state: State, services: Services) -> None:
     view.query = view.key = None
     imgui.push_clip_rect(corner, ImVec2(corner.x + space.x, corner.y + space.y), True)
     attention_wall.draw(state, layout.wall, corner, services.heads)
-    if layout.side >= theme.em(2) and view.rows:
+    if layout.matrices and view.rows:
         attention_matrix.draw(state, layout, corner, services.matrices, texts)
     if layout.text[1] and view.rows:
         top = ImVec2(corner.x, corner.y + layout.text[0])
@@ -80,13 +81,13 @@ def _tools(view: AttentionView) -> list[Tool]:
             imgui.end_combo()
         tooltip(f"{view.order.about}  Shift+H")
 
-    def step(value: int | None, title: str, about: str) -> Tool:
+    def step(value: int, title: str, about: str) -> Tool:
         def draw_button() -> None:
             on = view.step == value
             with theme.colored(imgui.Col_.button, theme.now.accent_dim if on else theme.now.raised):
                 if widget_tracking.button(f"{title}###{title}##attention"):
                     view.step = value
-            tooltip(f"{about}  Shift+S")
+            tooltip(f"Enlarge this step. {about}  Shift+S")
 
         return Tool(button_width(title), draw_button)
 
@@ -98,7 +99,6 @@ def _tools(view: AttentionView) -> list[Tool]:
     width = imgui.calc_text_size("Sort by").x + imgui.get_style().item_spacing.x + theme.em(_COMBO)
     return [
         Tool(width, order),
-        step(None, "All three", "Scores, mask and softmax side by side, where there is space"),
         *(step(value, STEP_TITLES[value], about[value]) for value in STEPS),
     ]
 

@@ -26,7 +26,7 @@ def upward_text(foot: ImVec2, color: ImVec4, text: str) -> None:
     """Write `text` in small letters from bottom to top. foot: the lower left corner of the turned text."""
     canvas = imgui.get_window_draw_list()
     # Text outside of the clip rectangle is not drawn: write it inside, then turn it.
-    begin = imgui.get_window_pos()
+    begin = canvas.get_clip_rect_min()
     first = canvas.vtx_buffer.size()
     canvas.add_text(imgui.get_font(), theme.em(SMALL), begin, packed(color), text)
     imgui.internal.shade_verts_transform_pos(canvas, first, canvas.vtx_buffer.size(), begin, 0.0, -1.0, foot)

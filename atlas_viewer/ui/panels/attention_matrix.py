@@ -6,8 +6,9 @@ import math
 
 from imgui_bundle import ImVec2, ImVec4, imgui
 
-from atlas_viewer.state.attention_layout import AttentionLayout
+from atlas_viewer.state.attention_layout import AttentionLayout, MatrixBox
 from atlas_viewer.state.attention_view import STEP_TITLES, AttentionView
+from atlas_viewer.state.navigation import ATTENTION
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, widget_tracking
 from compute.models.tensor_index import TensorIndex
@@ -23,68 +24,76 @@ _BAR = 0.45  # height of a color bar, in ems
 
 
 def draw(
-    state: State, layout: AttentionLayout, corner: ImVec2, picture: imgui.ImTextureRef | None, texts: tuple[str, ...]
+    state: State,
+    layout: AttentionLayout,
+    corner: ImVec2,
+    pictures: tuple[imgui.ImTextureRef | None, ...],
+    texts: tuple[str, ...],
 ) -> None:
     """Draw the matrices with their titles, color bars and tokens. corner: of the panel; texts: of the tokens."""
-    view, canvas, side = state.attention, imgui.get_window_draw_list(), layout.side
+    view, canvas = state.attention, imgui.get_window_draw_list()
     ratio = imgui.get_io().display_framebuffer_scale.x
-    pixels, steps = round(side * ratio), [step for step, _ in layout.matrices]
     key, query = view.origin[0] * view.rows, view.origin[1] * view.rows
-    view.matrix_picture = MatrixPicture(pixels, steps[0], len(steps), key, query, view.cell(pixels))
-    lefts = [int(corner.x) + left for _, left in layout.matrices]
-    top = int(corner.y) + layout.top
-    _mouse(state, layout, lefts, top)
-    for index, (left, step) in enumerate(zip(lefts, steps, strict=True)):
-        low, high = ImVec2(left, top), ImVec2(left + side, top + side)
+    origin = ImVec2(int(corner.x), int(corner.y))
+    state.inspection.cursor = state.inspection.cursor if state.inspection.keyed or state.ui.view != ATTENTION else None
+    for box in layout.matrices:
+        _mouse(state, layout, box, origin)
+    for box in layout.matrices:
+        pixels, picture = round(box.side * ratio), pictures[box.step]
+        view.matrix_pictures.append(MatrixPicture(box.step, pixels, key, query, view.cell(pixels)))
+        low = ImVec2(origin.x + box.x, origin.y + box.y)
+        high = ImVec2(low.x + box.side, low.y + box.side)
         if picture is not None:
-            share = 1 / len(steps)
-            canvas.add_image(picture, low, high, ImVec2(index * share, 0), ImVec2((index + 1) * share, 1))
-        canvas.add_rect(ImVec2(left - 1, top - 1), ImVec2(high.x + 1, high.y + 1), packed(theme.now.line))
-        _marks(view, low, side)
-        _title(state, step, ImVec2(left, corner.y), side)
-        _columns(view, layout, low, texts)
-    _rows(view, layout, ImVec2(lefts[0], top), texts)
+            canvas.add_image(picture, low, high)
+        canvas.add_rect(ImVec2(low.x - 1, low.y - 1), ImVec2(high.x + 1, high.y + 1), packed(theme.now.line))
+        _marks(view, low, box.side)
+        above = layout.title + (layout.column_label if box.labels else 0)
+        _title(state, box, ImVec2(low.x, low.y - above))
+        if box.labels:
+            _columns(view, layout.column_label, low, box.side, texts)
+            if box.x == min(other.x for other in layout.matrices if other.labels):
+                _rows(view, layout.row_label, low, box.side, texts)
 
 
-def _mouse(state: State, layout: AttentionLayout, lefts: list[int], top: int) -> None:
-    """Find the element or token under the mouse; handle wheel, drag and click."""
-    view, side, io = state.attention, layout.side, imgui.get_io()
-    left = lefts[0] - layout.row_label
-    imgui.set_cursor_screen_pos(ImVec2(left, top - layout.column_label))
-    widget_tracking.invisible_button("attention matrix", ImVec2(lefts[-1] + side - left, side + layout.column_label))
+def _mouse(state: State, layout: AttentionLayout, box: MatrixBox, origin: ImVec2) -> None:
+    """Find the element or token under the mouse in one matrix and its labels; handle wheel, drag and clicks."""
+    view, side, io = state.attention, box.side, imgui.get_io()
+    first = box.labels and box.x == min(other.x for other in layout.matrices if other.labels)
+    left, top = origin.x + box.x, origin.y + box.y
+    before, above = (layout.row_label if first else 0), (layout.column_label if box.labels else 0)
+    imgui.set_cursor_screen_pos(ImVec2(left - before, top - above))
+    name = f"attention {STEP_TITLES[box.step].lower()}"
+    widget_tracking.invisible_button(name, ImVec2(side + before, side + above))
     moved = bool(io.mouse_delta.x or io.mouse_delta.y)
     if imgui.is_item_active() and moved and view.zoom > 1:
         view.drag(io.mouse_delta.x / side, io.mouse_delta.y / side)
     if not imgui.is_item_hovered():
-        if not state.inspection.keyed and state.ui.view == "Attention":
-            state.inspection.cursor = None
         return
-    x, y = io.mouse_pos.x, io.mouse_pos.y - top
-    near = next((at for at in lefts if at <= x < at + side), None)
-    inside = min(max(y, 0.0), side - 1.0)
-    if near is not None:
-        found = view.element_at(x - near, inside, side)
-        if found is not None:
-            view.query, view.key = found if y >= 0 else (None, found[1])
-    elif x < lefts[0] and y >= 0:
-        found = view.element_at(0.0, inside, side)
-        view.query = found[0] if found is not None else None
-    if io.mouse_wheel and io.key_ctrl and near is not None:
-        view.zoom_by(_ZOOM**io.mouse_wheel, (x - near) / side, inside / side)
+    x, y = io.mouse_pos.x - left, io.mouse_pos.y - top
+    found = view.element_at(min(max(x, 0.0), side - 1.0), min(max(y, 0.0), side - 1.0), side)
+    if found is not None and (x >= 0 or y >= 0):
+        view.query, view.key = found[0] if y >= 0 else None, found[1] if x >= 0 else None
+    if io.mouse_wheel and io.key_ctrl:
+        view.zoom_by(_ZOOM**io.mouse_wheel, max(x, 0.0) / side, max(y, 0.0) / side)
     elif io.mouse_wheel:
         view.move_layers(-1 if io.mouse_wheel > 0 else 1)
     if imgui.is_mouse_released(imgui.MouseButton_.left) and io.mouse_drag_max_distance_sqr[0] < theme.em(0.3) ** 2:
         view.kept_query = None if view.kept_query == view.query else view.query
     if imgui.is_mouse_double_clicked(imgui.MouseButton_.left):
         view.fit()
-    element = None
+    _inspect(state, moved)
+
+
+def _inspect(state: State, moved: bool) -> None:
+    """Inspect the element under the mouse; a right click pins it."""
+    view, element = state.attention, None
     if view.query is not None and view.key is not None:
         element = TensorIndex(view.pattern, (view.head, view.query, view.key))
     state.inspection.hover(element, moved)
     if moved:
-        state.ui.view = "Attention"
+        state.ui.view = ATTENTION
     if imgui.is_mouse_clicked(imgui.MouseButton_.right) and element is not None:
-        imgui.set_window_focus()
+        imgui.set_window_focus()  # as a left click does, so that the arrow keys apply here
         state.inspection.pin(element)
 
 
@@ -102,14 +111,18 @@ def _marks(view: AttentionView, low: ImVec2, side: int) -> None:
     canvas.pop_clip_rect()
 
 
-def _title(state: State, step: int, corner: ImVec2, width: int) -> None:
-    """Write the step's name, its range, and a bar of its colors."""
-    view = state.attention
+def _title(state: State, box: MatrixBox, corner: ImVec2) -> None:
+    """Write the step's name, its range, and a bar of its colors; a click on the name enlarges the step."""
+    view, step, width = state.attention, box.step, box.side
     colors = ATTENTION_COLORS["light" if state.ui.theme == "light" else "dark"]
     name = f"{step + 1} {STEP_TITLES[step]}"
-    canvas = imgui.get_window_draw_list()
-    canvas.add_text(corner, packed(theme.now.text), name)
-    left = corner.x + imgui.calc_text_size(name).x + theme.em(0.8)
+    size = imgui.calc_text_size(name)
+    imgui.set_cursor_screen_pos(corner)
+    if widget_tracking.invisible_button(f"{name}##attention title", size):
+        view.step = step
+    ink = theme.now.accent if imgui.is_item_hovered() and view.step != step else theme.now.text
+    imgui.get_window_draw_list().add_text(corner, packed(ink), name)
+    left = corner.x + size.x + theme.em(0.8)
     line = view.line if view.line is not None and (view.line.layer, view.line.head) == (view.layer, view.head) else None
     peak = None if line is None else line.peaks[0 if step == SCORES else 1]
     ends = ("0", "1") if step == WEIGHTS else ("...", "...") if peak is None else (f"-{peak:.1f}", f"{peak:.1f}")
@@ -151,21 +164,17 @@ def _visible(view: AttentionView, origin: float, side: int) -> range:
     return range(first, min(view.rows, math.ceil(first + 1 + side / view.cell(side))))
 
 
-def _rows(view: AttentionView, layout: AttentionLayout, low: ImVec2, texts: tuple[str, ...]) -> None:
+def _rows(view: AttentionView, space: int, low: ImVec2, side: int, texts: tuple[str, ...]) -> None:
     """Write the queries to the left of the first matrix."""
-    cell, width = view.cell(layout.side), layout.row_label - theme.em(0.5)
+    cell, width = view.cell(side), space - theme.em(0.5)
     every, high = _every(cell), theme.em(SMALL)
     marked = None if view.reads_key else view.shown_query
     taken = None
-    for row in sorted(_visible(view, view.origin[1], layout.side), key=lambda row: row != marked):
+    for row in sorted(_visible(view, view.origin[1], side), key=lambda row: row != marked):
         if row >= len(texts) or (row % every and row != marked):
             continue
         y = low.y + (row + 0.5 - view.origin[1] * view.rows) * cell - high / 2
-        if (
-            y < low.y - high / 2 - 1
-            or y > low.y + layout.side - high / 2
-            or (taken is not None and abs(y - taken) < high)
-        ):
+        if y < low.y - high / 2 - 1 or y > low.y + side - high / 2 or (taken is not None and abs(y - taken) < high):
             continue
         text = small_elided(texts[row], width)
         x = low.x - small_width(text) - theme.em(0.4)
@@ -175,20 +184,16 @@ def _rows(view: AttentionView, layout: AttentionLayout, low: ImVec2, texts: tupl
         small_text(ImVec2(x, y), theme.now.text if row == marked else theme.now.text_dim, text)
 
 
-def _columns(view: AttentionView, layout: AttentionLayout, low: ImVec2, texts: tuple[str, ...]) -> None:
+def _columns(view: AttentionView, space: int, low: ImVec2, side: int, texts: tuple[str, ...]) -> None:
     """Write the keys above a matrix, from bottom to top."""
-    cell, width = view.cell(layout.side), layout.column_label - theme.em(0.4)
+    cell, width = view.cell(side), space - theme.em(0.4)
     every, high = _every(cell), theme.em(SMALL)
     taken = None
-    for key in sorted(_visible(view, view.origin[0], layout.side), key=lambda key: key != view.key):
+    for key in sorted(_visible(view, view.origin[0], side), key=lambda key: key != view.key):
         if key >= len(texts) or (key % every and key != view.key):
             continue
         x = low.x + (key + 0.5 - view.origin[0] * view.rows) * cell - high / 2
-        if (
-            x < low.x - high / 2 - 1
-            or x > low.x + layout.side - high / 2
-            or (taken is not None and abs(x - taken) < high)
-        ):
+        if x < low.x - high / 2 - 1 or x > low.x + side - high / 2 or (taken is not None and abs(x - taken) < high):
             continue
         text = small_elided(texts[key], width)
         foot = ImVec2(x, low.y - theme.em(0.3))

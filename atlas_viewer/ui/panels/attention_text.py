@@ -15,6 +15,7 @@ from .widgets import packed
 
 # In ems.
 _PADDING, _GAP, _CHIP, _VALUE, _LINES = 0.25, 0.2, 1.2, 1.0, 1.5
+_MORE = 3.0  # for lines, when the text is short
 _WIDEST_CHIP = 8.0
 _THICKEST = 0.7  # the line of weight 1
 _ELLIPSIS = -1  # stands for tokens that are left out
@@ -43,6 +44,8 @@ def draw(view: AttentionView, corner: ImVec2, size: ImVec2, texts: tuple[str, ..
     chip, top = theme.em(_CHIP), theme.em(0.35)
     below = top + chip + theme.em(_LINES)
     boxes = _fitted(texts, [index for index, _ in linked], size.x, size.y - below)
+    spare = size.y - below - theme.em(_CHIP + _VALUE) - max((box.y for box in boxes), default=0.0)
+    below += min(max(spare, 0.0), theme.em(_MORE))
     mine = next((box for box in boxes if box.index == at), None)
     name = small_elided(texts[at], theme.em(_WIDEST_CHIP))
     wide = small_width(name) + 2 * theme.em(_PADDING)
@@ -72,14 +75,14 @@ def _beside(
     weights: np.ndarray | None, linked: list[tuple[int, float]],
 ) -> None:  # fmt: skip
     """Write beside the token in view what the lines are, and how much the others add up to."""
-    text = f"{heading}  (layer {view.layer}, head {view.head})"
+    text = f"{heading}, in layer {view.layer}, head {view.head}"
     if weights is None:
         text += " ..."
     else:
         left = float(weights.sum()) - sum(weight for _, weight in linked)
         others = int((weights > 0).sum()) - len(linked)
         if others > 0:
-            text += f", {others} others: {max(left, 0.0):.4f}"
+            text += f"; {others} others add up to {max(left, 0.0):.4f}"
     high = corner.y + theme.em(0.35) + theme.em(_CHIP - SMALL) / 2
     long = small_width(text)
     after = x + wide + theme.em(0.5)
@@ -108,7 +111,7 @@ def _flow(indices: range | list[int], texts: tuple[str, ...], width: float) -> l
     """The tokens one after another, in lines."""
     boxes: list[TokenBox] = []
     x = y = 0.0
-    padding, gap, least = 2 * theme.em(_PADDING), theme.em(_GAP), small_width("0.0000")
+    padding, gap, least = 2 * theme.em(_PADDING), theme.em(_GAP), small_width("0.0000 ")
     for index in indices:
         text = "..." if index == _ELLIPSIS else small_elided(texts[index], theme.em(_WIDEST_CHIP))
         wide = small_width(text) + padding

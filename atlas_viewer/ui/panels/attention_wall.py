@@ -112,5 +112,5 @@ def _labels(view: AttentionView, box: WallBox, start: ImVec2, positions: tuple[i
             continue
         low, value = _tile(box, start, position), view.value(head)
         layer, number = view.heads[head]
-        text = f"{layer}.{number}" + ("" if value is None else f" {value:.2f}")
+        text = f"L{layer}H{number}" + ("" if value is None else f" {value:.2f}".replace(" 0.", " ."))
         small_text(ImVec2(low.x, low.y + box.side + theme.em(0.05)), theme.now.text_dim, text)
