@@ -85,7 +85,7 @@ class Displays:
             self._strip.lay_out()
             self._unshown, self._shown_at = False, now
         self._follow_attention(model)
-        self._attention.frame(now, pass_complete)
+        self._attention.frame(now, interval, pass_complete)
         if model.map_source is None:
             self._map.without_source(model.unavailable)
         else:

@@ -33,7 +33,7 @@ class AttentionDisplay:
         self._wall_shown: object = None
         self._shown: dict[int, object] = {}  # what the picture of each step shows
         self._sorted: int | None = None  # the update whose statistics were requested
-        self._sorted_at = 0.0
+        self._sorted_at = self._computed_at = 0.0
         self._line_for: object = None  # what the latest line was requested for
         self._waiting = 0  # results in flight
 
@@ -71,10 +71,11 @@ class AttentionDisplay:
             self._shown.clear()
             self._waiting = 0
 
-    def frame(self, now: float, pass_complete: bool) -> None:
+    def frame(self, now: float, interval: float, pass_complete: bool) -> None:
         """Compute what has changed.
 
-        pass_complete: whether the tensors belong to one whole pass. now: in seconds.
+        pass_complete: whether the tensors belong to one whole pass. now, interval: in seconds; later passes are shown
+        at least `interval` apart, but another head at once.
         """
         views, view = self._views, self._state.attention
         if not self.visible:
@@ -85,9 +86,14 @@ class AttentionDisplay:
         self._take(views)
         if not pass_complete:
             return
-        self._updates += views.wall.update()
         views.head.select(view.layer, view.head)
-        self._head_updates += views.head.update()
+        if now - self._computed_at >= interval or not views.head.known:
+            updated = views.wall.update()
+            self._updates += updated
+            changed = views.head.update()
+            self._head_updates += changed
+            if updated or changed:
+                self._computed_at = now
         view.rows, view.rows_ready, view.pool = views.head.rows, views.wall.rows_ready, views.wall.pool
         due = now - self._sorted_at >= _SORTED_EVERY or not self._state.busy
         if views.wall.complete and self._sorted != self._updates and due and views.wall.request_statistics():
@@ -133,11 +139,12 @@ class AttentionDisplay:
         if view.wall_picture is not None and self._wall_shown != wall:
             self._wall_image.show(views.wall.paint(view.wall_picture, colors))
             self._wall_shown = wall
-        for picture in view.matrix_pictures:
-            matrix = (picture, theme, self._head_updates)
-            if self._shown.get(picture.step) != matrix:
-                self._images[picture.step].show(views.head.paint(picture, colors))
-                self._shown[picture.step] = matrix
+        wanted = {picture.step: (picture, theme, self._head_updates) for picture in view.matrix_pictures}
+        changed = [picture for picture, *_ in wanted.values() if self._shown.get(picture.step) != wanted[picture.step]]
+        if changed:
+            for step, texture in views.head.paint(changed, colors).items():
+                self._images[step].show(texture)
+                self._shown[step] = wanted[step]
 
     def close(self) -> None:
         """Release the views."""

@@ -137,7 +137,7 @@ def pictures(engine: Engine, rows: int) -> Check:
             MatrixPicture(step, 24, -1.0, -2.0, 4.0),
         ):
             expected = attention_model.matrix(scores, picture, colors)
-            errors.colors(read_picture(engine, view.paint(picture, colors)), expected, str(picture))
+            errors.colors(read_picture(engine, view.paint([picture], colors)[step]), expected, str(picture))
     return errors.check("attention/matrix", f"{shape_of(engine.config)}, {rows} rows", COLOR, numbers=False)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,7 +87,8 @@ class AttentionHead:
         self._matrices = matrices
         self._products: dict[tuple[int, str], Dispatch] = {}  # by layer and kind of rectangle
         self._readback: AsyncReadback[HeadLine] = AsyncReadback(device, "attention line")
-        self._pictures: dict[int, tuple[wgpu.GPUTexture, wgpu.GPUBuffer, Dispatch]] = {}  # by step
+        self._textures: dict[int, wgpu.GPUTexture] = {}  # by step
+        self._paintings: dict[tuple[int, bool], tuple[wgpu.GPUBuffer, Dispatch]] = {}
 
     def select(self, layer: int, head: int) -> None:
         """Choose a head."""
@@ -99,6 +101,11 @@ class AttentionHead:
     def complete(self) -> bool:
         """True when the matrices contain the engine's latest pass."""
         return self.rows == self._engine.registry.rows and self._epoch == self._engine.epoch
+
+    @property
+    def known(self) -> bool:
+        """True when the matrices are those of the selected head, in this pass or an earlier one."""
+        return self._epoch >= 0
 
     def update(self) -> bool:
         """Submit the work for rows and keys that have changed. Never blocks. True when it has submitted anything.
@@ -159,34 +166,44 @@ class AttentionHead:
 
     # -- painting
 
-    def paint(self, picture: MatrixPicture, colors: AttentionColors) -> wgpu.GPUTexture:
-        """Submit the work that paints a matrix. Returns the texture (rgba8unorm) of its step.
+    def paint(self, pictures: Sequence[MatrixPicture], colors: AttentionColors) -> dict[int, wgpu.GPUTexture]:
+        """Submit the work that paints matrices, each at most once. Returns a texture (rgba8unorm) for each step.
 
-        Alpha is 0 outside of the matrix.
+        A texture is replaced when its size changes. Alpha is 0 outside of the matrix.
         """
-        queue = self._engine.device.queue
-        texture, params, dispatch = self._painted(picture.step, picture.side)
-        words = np.array([picture.side, picture.step, self.rows], np.uint32).tobytes()
-        words += np.array([picture.cell, picture.key, picture.query, 0, 0], np.float32).tobytes()
-        queue.write_buffer(params, 0, words)
+        queue, textures, work = self._engine.device.queue, {}, []
+        for picture in pictures:
+            textures[picture.step], params, dispatch = self._painted(picture.step, picture.side, picture.cell < 1)
+            words = np.array([picture.side, picture.step, self.rows], np.uint32).tobytes()
+            words += np.array([picture.cell, picture.key, picture.query, 0, 0], np.float32).tobytes()
+            queue.write_buffer(params, 0, words)
+            work.append(dispatch)
         queue.write_buffer(self._uniforms["colors"], 0, colors.data)
         encoder = ComputeEncoder(self._engine.device)
-        encoder.run([dispatch])
+        encoder.run(work)
         encoder.submit()
-        return texture
+        return textures
 
-    def _painted(self, step: int, side: int) -> tuple[wgpu.GPUTexture, wgpu.GPUBuffer, Dispatch]:
-        """The texture of a step, the parameters of its painting, and the dispatch that paints it."""
-        known = self._pictures.get(step)
-        if known is None or known[0].size[0] != side:
-            device, usage = self._engine.device, wgpu.BufferUsage
-            texture = picture_texture(device, f"attention step {step}", side, side)
-            params = device.create_buffer(label="matrix params", size=32, usage=usage.UNIFORM | usage.COPY_DST)
+    def _painted(self, step: int, side: int, pooled: bool) -> tuple[wgpu.GPUTexture, wgpu.GPUBuffer, Dispatch]:
+        """The texture of a step, the parameters of its painting, and the dispatch that paints it.
+
+        pooled: whether a pixel shows several elements.
+        """
+        texture = self._textures.get(step)
+        if texture is None or texture.size[0] != side:
+            texture = picture_texture(self._engine.device, f"attention step {step}", side, side)
+            self._textures[step] = texture
+            for known in (False, True):
+                self._paintings.pop((step, known), None)
+        if (step, pooled) not in self._paintings:
+            usage = wgpu.BufferUsage
+            params = self._engine.device.create_buffer(
+                label="matrix params", size=32, usage=usage.UNIFORM | usage.COPY_DST
+            )
             bound = {"params": params, "colors": self._uniforms["colors"], "picture": texture, **self._matrices}
-            kernel = self._engine.kernels.get("attention/matrix", context=self._engine.context)
-            known = texture, params, kernel.dispatch((-(-side // 8), -(-side // 8), 1), bound)
-            self._pictures[step] = known
-        return known
+            kernel = self._engine.kernels.get("attention/matrix", context=self._engine.context, pooled=pooled)
+            self._paintings[step, pooled] = params, kernel.dispatch((-(-side // 64), side, 1), bound)
+        return texture, *self._paintings[step, pooled]
 
 
 class AttentionViews:

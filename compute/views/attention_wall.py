@@ -98,7 +98,7 @@ class AttentionWall:
         )
         self._readback: AsyncReadback[HeadStatistics] = AsyncReadback(device, "attention statistics")
         self._texture: wgpu.GPUTexture | None = None
-        self._paint: Dispatch | None = None
+        self._paintings: dict[bool, Dispatch] = {}  # into that texture; by whether pixels show several cells
 
     def _row_dispatches(self) -> list[tuple[Attention, Dispatch]]:
         engine, found, first = self._engine, [], 0
@@ -226,20 +226,8 @@ class AttentionWall:
 
         Alpha is 0 between tiles.
         """
-        device = self._engine.device
-        if self._texture is None or self._texture.size[:2] != (picture.width, picture.height):
-            self._texture = picture_texture(device, "attention wall", picture.width, picture.height)
-            self._paint = self._engine.kernels.get("attention/wall", tile=TILE).dispatch(
-                (-(-picture.width // 8), -(-picture.height // 8), 1),
-                {
-                    "params": self._uniforms["picture"],
-                    "colors": self._uniforms["colors"],
-                    "order": self._order,
-                    "tiles": self._tiles,
-                    "picture": self._texture,
-                },
-            )
-        assert self._paint is not None
+        queue = self._engine.device.queue
+        dispatch = self._painting(picture)
         params = np.array(
             [
                 picture.width, picture.height, picture.columns, len(picture.heads), picture.pitch_x, picture.pitch_y,
@@ -247,14 +235,33 @@ class AttentionWall:
             ],
             np.uint32,
         )  # fmt: skip
-        device.queue.write_buffer(self._uniforms["picture"], 0, params)
-        device.queue.write_buffer(self._uniforms["colors"], 0, colors.data)
+        queue.write_buffer(self._uniforms["picture"], 0, params)
+        queue.write_buffer(self._uniforms["colors"], 0, colors.data)
         order = np.array([_NONE if head is None else head for head in picture.heads], np.uint32)
-        device.queue.write_buffer(self._order, 0, order)
-        encoder = ComputeEncoder(device)
-        encoder.run([self._paint])
+        queue.write_buffer(self._order, 0, order)
+        encoder = ComputeEncoder(self._engine.device)
+        encoder.run([dispatch])
         encoder.submit()
+        assert self._texture is not None
         return self._texture
+
+    def _painting(self, picture: WallPicture) -> Dispatch:
+        """The dispatch that paints a picture into a texture of its size."""
+        size, pooled = (picture.width, picture.height), picture.side < self.cells
+        if self._texture is None or self._texture.size[:2] != size:
+            self._texture = picture_texture(self._engine.device, "attention wall", *size)
+            self._paintings.clear()
+        if pooled not in self._paintings:
+            bound = {
+                "params": self._uniforms["picture"],
+                "colors": self._uniforms["colors"],
+                "order": self._order,
+                "tiles": self._tiles,
+                "picture": self._texture,
+            }
+            kernel = self._engine.kernels.get("attention/wall", tile=TILE, pooled=pooled)
+            self._paintings[pooled] = kernel.dispatch((-(-picture.width // 64), picture.height, 1), bound)
+        return self._paintings[pooled]
 
 
 def pool_for(rows: int) -> int:

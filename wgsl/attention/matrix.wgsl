@@ -17,18 +17,19 @@ struct Params {
 @group(0) @binding(4) var<storage, read> peaks: array<f32, 2>; // see scores.wgsl
 @group(0) @binding(5) var picture: texture_storage_2d<rgba8unorm, write>;
 
-@compute @workgroup_size(8, 8)
+@compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) pixel: vec3u) {
     if (max(pixel.x, pixel.y) >= params.side) { return; }
     let step = params.step;
     let inside = vec2f(pixel.xy);
     let rows = i32(params.rows);
     let first = vec2i(floor(params.origin + inside / params.cell));
-    let end = max(first + vec2i(1), vec2i(floor(params.origin + (inside + 1.0) / params.cell)));
     var color = vec4f(0.0);
-    if (first.x >= 0 && first.y >= 0 && first.x < rows && first.y < rows) {
+    if (min(first.x, first.y) >= 0 && max(first.x, first.y) < rows) {
         color = colors.later;
         var chosen = 0.0;
+{% if pooled %}
+        let end = max(first + vec2i(1), vec2i(floor(params.origin + (inside + 1.0) / params.cell)));
         var most = 0u;
         var found = false;
         for (var row = first.y; row < min(end.y, rows); row++) {
@@ -45,6 +46,12 @@ fn main(@builtin(global_invocation_id) pixel: vec3u) {
                 }
             }
         }
+{% else %}
+        let at = u32(first.y) * CONTEXT + u32(first.x);
+        let found = step == 0u || first.x <= first.y;
+        if (found && step == 2u) { chosen = weights[at]; }
+        if (found && step != 2u) { chosen = scores[at]; }
+{% endif %}
         if (found && step == 2u) { color = weight_color(chosen); }
         if (found && step != 2u) { color = score_color(chosen, peaks[step]); }
     }

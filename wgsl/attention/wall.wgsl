@@ -1,4 +1,5 @@
 // Paints the tiles of all heads, `columns` side by side. Each pixel shows the largest weight of the cells under it.
+// Without `pooled` a cell has at least one pixel. There is a position for each tile of the whole picture.
 const TILE = {{ tile }}u;
 const NONE = 0xffffffffu;
 {% include "common/numbers.wgsl" %}
@@ -19,28 +20,29 @@ struct Params {
 @group(0) @binding(3) var<storage, read> tiles: array<f32>; // [heads, TILE, TILE]
 @group(0) @binding(4) var picture: texture_storage_2d<rgba8unorm, write>;
 
-@compute @workgroup_size(8, 8)
+@compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) pixel: vec3u) {
     if (pixel.x >= params.width || pixel.y >= params.height) { return; }
     let column = pixel.x / params.pitch_x;
-    let slot = pixel.y / params.pitch_y * params.columns + column;
-    let inside = vec2u(pixel.x % params.pitch_x, pixel.y % params.pitch_y);
+    let slot = min(pixel.y / params.pitch_y * params.columns + column, params.positions - 1u);
+    let inside = vec2u(pixel.x - column * params.pitch_x, pixel.y % params.pitch_y);
     var color = vec4f(0.0);
-    let inner = column < params.columns && slot < params.positions && max(inside.x, inside.y) < params.side;
-    if (inner && order[min(slot, params.positions - 1u)] != NONE) {
+    if (column < params.columns && max(inside.x, inside.y) < params.side && order[slot] != NONE) {
         let first = inside * params.cells / params.side;
-        let end = max(first + 1u, (inside + 1u) * params.cells / params.side);
+        let start = order[slot] * TILE * TILE;
         color = colors.later;
-        if (first.x < end.y) {
-            let start = order[slot] * TILE * TILE;
-            var most = 0u;
-            for (var row = first.y; row < end.y; row++) {
-                for (var key = first.x; key < min(end.x, row + 1u); key++) {
-                    most = max(most, bitcast<u32>(tiles[start + row * TILE + key]));
-                }
+{% if pooled %}
+        let end = max(first + 1u, (inside + 1u) * params.cells / params.side);
+        var most = 0u;
+        for (var row = first.y; row < end.y; row++) {
+            for (var key = first.x; key < min(end.x, row + 1u); key++) {
+                most = max(most, bitcast<u32>(tiles[start + row * TILE + key]));
             }
-            if (first.x <= end.y - 1u) { color = weight_color(bitcast<f32>(most)); }
         }
+        if (first.x < end.y) { color = weight_color(bitcast<f32>(most)); }
+{% else %}
+        if (first.x <= first.y) { color = weight_color(tiles[start + first.y * TILE + first.x]); }
+{% endif %}
     }
     textureStore(picture, pixel.xy, color);
 }

@@ -129,6 +129,8 @@ def _title(state: State, box: MatrixBox, corner: ImVec2) -> None:
     y = corner.y + theme.em(0.1)
     right = corner.x + width - small_width(ends[1])
     if right - left < theme.em(3.5):
+        short = "0 to 1" if step == WEIGHTS else "" if peak is None else f"\u00b1{peak:.1f}"
+        small_text(ImVec2(corner.x + width - small_width(short), y), theme.now.text_dim, short)
         return
     small_text(ImVec2(left, y), theme.now.text_dim, ends[0])
     small_text(ImVec2(right, y), theme.now.text_dim, ends[1])
