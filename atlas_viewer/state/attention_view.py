@@ -10,6 +10,8 @@ import numpy as np
 from compute.views.attention_head import MASKED, SCORES, WEIGHTS, HeadLine, MatrixPicture
 from compute.views.attention_wall import HeadStatistics, WallPicture
 
+from .selection import NOTHING, Selection
+
 MOST_LINES, LEAST_WEIGHT = 10, 0.005  # of the lines from one token to others
 _LARGEST_ZOOM = 64.0
 
@@ -54,9 +56,9 @@ class AttentionView:
     chosen: int = 0  # the head in view
     order: Order = ORDERS[0]
     step: int = WEIGHTS  # the large matrix
-    query: int | None = None  # the row that the mouse is over, or None
-    key: int | None = None  # likewise the column
-    kept_query: int | None = None  # the row that was clicked; None for the newest
+    query: int | None = None  # the row that the mouse is over or that is selected; None for the newest
+    key: int | None = None  # likewise the column; None for none
+    followed: Selection = NOTHING  # the selection whose layer and head are in view
     zoom: float = 1.0  # 1 shows the whole matrix
     origin: tuple[float, float] = (0.0, 0.0)  # (key, query) in the top left corner, as fractions of the matrix
     rows: int = 0  # tokens in the matrices
@@ -73,7 +75,7 @@ class AttentionView:
     def lay_out(self, heads: Sequence[tuple[int, int]], patterns: Sequence[str], sizes: Sequence[int]) -> None:
         """Show the heads of another model."""
         if (tuple(heads), tuple(patterns)) != (self.heads, self.patterns):
-            self.chosen, self.kept_query, self.statistics, self.line = 0, None, None, None
+            self.chosen, self.statistics, self.line = 0, None, None
             self.fit()
         self.heads, self.patterns, self.head_sizes = tuple(heads), tuple(patterns), tuple(sizes)
         self.chosen = min(self.chosen, max(0, len(self.heads) - 1))
@@ -114,6 +116,19 @@ class AttentionView:
     def repeats(self) -> int:
         """How many tokens are repeated, so that induction has a meaning."""
         return self.statistics.repeats if self.statistics is not None else 0
+
+    def follow(self, selection: Selection) -> None:
+        """Show the layer and head of a new selection; what it leaves open stays as it is."""
+        if selection == self.followed or not self.heads:
+            return
+        self.followed = selection
+        layer, head = self.heads[self.chosen]
+        wanted = (
+            layer if selection.layer is None else selection.layer,
+            head if selection.head is None else selection.head,
+        )
+        if wanted in self.heads:
+            self.chosen = self.heads.index(wanted)
 
     def move(self, columns: int, rows: int, per_row: int) -> None:
         """Choose the head so many positions right of and below the one in view, in a wall of `per_row` columns."""
@@ -179,15 +194,13 @@ class AttentionView:
 
     @property
     def shown_query(self) -> int:
-        """The query whose row is shown: under the mouse, or chosen, or the newest."""
+        """The query whose row is shown: under the mouse, or selected, or the newest."""
         newest = max(self.rows - 1, 0)
-        if self.query is not None:
-            return min(self.query, newest)
-        return newest if self.kept_query is None else min(self.kept_query, newest)
+        return newest if self.query is None else min(self.query, newest)
 
     @property
     def reads_key(self) -> bool:
-        """True while the mouse is over a key alone: then the queries that attend to it are shown."""
+        """True while a key alone is in view: then the queries that attend to it are shown."""
         return self.key is not None and self.query is None
 
     @property

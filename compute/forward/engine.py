@@ -142,16 +142,6 @@ class Engine:
         )
 
     @property
-    def state_buffer(self) -> wgpu.GPUBuffer:
-        """The state of the latest pass, see wgsl/common/state.wgsl."""
-        return self._memory.shared.state
-
-    @property
-    def history_buffer(self) -> wgpu.GPUBuffer:
-        """Token ids, u32; those of the context begin at the state's `context_start`."""
-        return self._memory.shared.history
-
-    @property
     def logits_buffer(self) -> wgpu.GPUBuffer:
         """Logits of the latest pass, float32 [padded vocabulary, rounded up to a multiple of 4]."""
         return self._memory.shared.logits

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from imgui_bundle import ImVec2, imgui
 
+from atlas_viewer.state import selecting
 from atlas_viewer.state.attention_layout import attention_layout
 from atlas_viewer.state.attention_view import ORDERS, STEP_TITLES, STEPS, AttentionView
 from atlas_viewer.state.navigation import ATTENTION
 from atlas_viewer.state.quoting import quoted
 from atlas_viewer.state.state import State
+from atlas_viewer.state.text_tokens import context_start, context_token
 from atlas_viewer.ui import theme, widget_tracking
-from atlas_viewer.ui.inspector_rows import context_start, context_token
 from atlas_viewer.ui.services import Services
 
 from . import attention_matrix, attention_text, attention_wall
@@ -21,7 +24,7 @@ from .widgets import elided, hint, tooltip
 NAME = ATTENTION
 
 _COMBO = 9.0  # ems
-_HINT = "wheel changes the layer, arrow keys the head, Shift+arrow keys the token; Ctrl+wheel zooms, drag pans, F fits"
+_HINT = "wheel changes the layer, arrow keys the head, a click selects; Ctrl+wheel zooms, drag pans, F fits"
 
 
 def draw(state: State, services: Services) -> None:
@@ -36,13 +39,15 @@ def draw(state: State, services: Services) -> None:
         toolbar("attention tools", _tools(view))
         if not alarm(state):
             _progress(view)
-    _keys(state)
+    before = view.chosen
+    view.follow(state.selected)
+    _keys(view)
     space = imgui.get_content_region_avail()
     line = imgui.get_text_line_height_with_spacing() if state.ui.details else 0.0
     corner = imgui.get_cursor_screen_pos()
     layout = attention_layout(view, space.x, space.y - line, theme.em(1))
     texts = _texts(state)
-    view.query = view.key = None
+    _highlighted(state)
     imgui.push_clip_rect(corner, ImVec2(corner.x + space.x, corner.y + space.y), True)
     attention_wall.draw(state, layout.wall, corner, services.heads)
     if layout.matrices and view.rows:
@@ -51,6 +56,10 @@ def draw(state: State, services: Services) -> None:
         top = ImVec2(corner.x, corner.y + layout.text[0])
         attention_text.draw(view, top, ImVec2(space.x, layout.text[1]), texts)
     imgui.pop_clip_rect()
+    if view.chosen != before:
+        layer, head = view.heads[view.chosen]
+        state.selected = replace(state.selected, layer=layer, head=head, element=None, neuron=None)
+        view.followed = state.selected
     copy_value(state)
     if state.ui.details:
         imgui.set_cursor_screen_pos(ImVec2(corner.x, corner.y + space.y - line + imgui.get_style().item_spacing.y))
@@ -79,7 +88,7 @@ def _tools(view: AttentionView) -> list[Tool]:
                     view.order = choice
                 tooltip(choice.about)
             imgui.end_combo()
-        tooltip(f"{view.order.about}  Shift+H")
+        tooltip(f"{view.order.about}  Shift+Q")
 
     def step(value: int, title: str, about: str) -> Tool:
         def draw_button() -> None:
@@ -116,16 +125,18 @@ def _progress(view: AttentionView) -> None:
     right_of_tools(elided(text, imgui.get_content_region_avail().x))
 
 
-def _keys(state: State) -> None:
-    """Let arrow keys choose a head, and with Shift a query."""
-    move, view = arrow(), state.attention
-    if move is None:
-        return
-    if imgui.get_io().key_shift:
-        view.kept_query = min(max(view.shown_query + move[0] + move[1], 0), max(view.rows - 1, 0))
-        return
-    per_row = max(head for _, head in view.heads) + 1
-    view.move(*move, per_row)
+def _keys(view: AttentionView) -> None:
+    """Let arrow keys choose a head."""
+    move = arrow()
+    if move is not None:
+        view.move(*move, max(head for _, head in view.heads) + 1)
+
+
+def _highlighted(state: State) -> None:
+    """Show the tokens that all views highlight."""
+    view, shown = state.attention, state.highlight
+    view.query = None if shown.position is None else selecting.row_of(state, shown.position)
+    view.key = None if shown.key is None else selecting.row_of(state, shown.key)
 
 
 def _texts(state: State) -> tuple[str, ...]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from imgui_bundle import ImVec2, ImVec4, imgui
 
+from atlas_viewer.state import selecting
 from atlas_viewer.state.attention_layout import AttentionLayout, MatrixBox
 from atlas_viewer.state.attention_view import STEP_TITLES, AttentionView
 from atlas_viewer.state.navigation import ATTENTION
 from atlas_viewer.state.state import State
+from atlas_viewer.state.text_tokens import context_start
 from atlas_viewer.ui import theme, widget_tracking
 from compute.models.tensor_index import TensorIndex
 from compute.views.attention_colors import ATTENTION_COLORS, AttentionColors
@@ -17,6 +20,7 @@ from compute.views.attention_head import SCORES, WEIGHTS, MatrixPicture
 from compute.views.palettes import Rgb
 
 from .attention_letters import SMALL, small_elided, small_text, small_width, upward_text
+from .view_common import CLICK
 from .widgets import packed
 
 _ZOOM = 1.25  # for one notch of the wheel
@@ -70,28 +74,36 @@ def _mouse(state: State, layout: AttentionLayout, box: MatrixBox, origin: ImVec2
     if not imgui.is_item_hovered():
         return
     x, y = io.mouse_pos.x - left, io.mouse_pos.y - top
-    found = view.element_at(min(max(x, 0.0), side - 1.0), min(max(y, 0.0), side - 1.0), side)
-    if found is not None and (x >= 0 or y >= 0):
-        view.query, view.key = found[0] if y >= 0 else None, found[1] if x >= 0 else None
     if io.mouse_wheel and io.key_ctrl:
         view.zoom_by(_ZOOM**io.mouse_wheel, max(x, 0.0) / side, max(y, 0.0) / side)
     elif io.mouse_wheel:
         view.move_layers(-1 if io.mouse_wheel > 0 else 1)
-    if imgui.is_mouse_released(imgui.MouseButton_.left) and io.mouse_drag_max_distance_sqr[0] < theme.em(0.3) ** 2:
-        view.kept_query = None if view.kept_query == view.query else view.query
+    found = view.element_at(min(max(x, 0.0), side - 1.0), min(max(y, 0.0), side - 1.0), side)
+    if found is not None and max(x, y) >= 0:
+        _point(state, found[0] if y >= 0 else None, found[1] if x >= 0 else None, moved)
     if imgui.is_mouse_double_clicked(imgui.MouseButton_.left):
         view.fit()
-    _inspect(state, moved)
 
 
-def _inspect(state: State, moved: bool) -> None:
-    """Inspect the element under the mouse; a right click pins it."""
-    view, element = state.attention, None
-    if view.query is not None and view.key is not None:
-        element = TensorIndex(view.pattern, (view.head, view.query, view.key))
+def _point(state: State, query: int | None, key: int | None, moved: bool) -> None:
+    """Highlight the query and the key under the mouse; a click selects them, a right click pins the element."""
+    view, start = state.attention, context_start(state)
+    view.query, view.key = query, key
+    element = None
+    if query is not None and key is not None:
+        element = TensorIndex(view.pattern, (view.head, query, key))
+        state.hovered = selecting.of_element(state, element)
+    else:
+        row = key if query is None else query
+        assert row is not None
+        token = selecting.of_token(state, start + row)
+        state.hovered = replace(token, layer=view.layer, head=view.head)
     state.inspection.hover(element, moved)
     if moved:
         state.ui.view = ATTENTION
+    io = imgui.get_io()
+    if imgui.is_mouse_released(imgui.MouseButton_.left) and io.mouse_drag_max_distance_sqr[0] < theme.em(CLICK) ** 2:
+        state.selected = state.hovered
     if imgui.is_mouse_clicked(imgui.MouseButton_.right) and element is not None:
         imgui.set_window_focus()  # as a left click does, so that the arrow keys apply here
         state.inspection.pin(element)

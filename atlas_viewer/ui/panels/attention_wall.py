@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state.attention_layout import WallBox
@@ -28,6 +30,9 @@ def draw(state: State, box: WallBox, corner: ImVec2, picture: imgui.ImTextureRef
     imgui.set_cursor_screen_pos(start)
     widget_tracking.invisible_button(_BUTTON, ImVec2(box.width, box.height))
     hovered = _mouse(view, box, start, positions)
+    if hovered is not None:
+        layer, number = view.heads[hovered]
+        state.hovered = replace(state.selected, layer=layer, head=number, element=None, neuron=None)
     if picture is not None:
         canvas.add_image(picture, start, end)
     _labels(view, box, start, positions)
