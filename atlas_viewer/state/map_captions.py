@@ -13,6 +13,7 @@ from .part_titles import part_title
 
 _LEAST = 11  # smallest letters
 _AROUND = 4.5  # pixels around the name of a tensor; data above it may be rounded up to the next pixel
+_SHORT = {"embedding": "embed"}
 _SIZES = (REGION, STAGE, TENSOR, _LEAST)  # for titles, the largest that fits
 
 
@@ -26,7 +27,7 @@ def captions(shown: Visible, space: LabelSpace, left: float, top: float) -> None
     if shows_names(shown):
         for band in shown.bands:
             _tensor(shown, space, band, left, top)
-    elif shown.layout.stages and shown.pixels(shown.layout.caption) >= STAGE + 4:
+    elif shown.layout.stages and shown.pixels(shown.layout.caption) >= _LEAST + 3:
         first, *blocks, last = shown.layout.regions
         named = {_stage(shown, space, stage) for stage in shown.layout.stages}
         for region in (first, last):
@@ -53,7 +54,7 @@ def _region(shown: Visible, space: LabelSpace, region: Region) -> bool:
     if x + shown.pixels(region.width) < 0:
         return False
     title = part_title(region.title)
-    texts = (title, title.rpartition(" ")[2]) if title.startswith("block ") else (title, title[:5])
+    texts = (title, title.rpartition(" ")[2]) if title.startswith("block ") else (title, _SHORT.get(title, title))
     for size in _SIZES:
         fits = shown.pixels(shown.layout.margin - 0.75 * shown.layout.grid) >= size + 4
         if fits and space.add(*(Label(text, max(x, 0), y - size - 3, size, of=region.title) for text in texts)):
@@ -97,9 +98,10 @@ def _stage(shown: Visible, space: LabelSpace, stage: Region) -> str:
     right = x + shown.pixels(stage.width)
     if right < 0:
         return ""
+    size = next(size for size in (STAGE, TENSOR, _LEAST) if shown.pixels(shown.layout.caption) >= size + 3)
     for text in (f"{block}: {title}", f"{block}: {title.partition(',')[0]}", title.partition(",")[0]):
-        label = Label(text, max(x, 2.0), y - STAGE - 3, STAGE, of=region.title)
-        if label.x + label.width <= max(right, x + text_width(block, STAGE)) and space.add(label):
+        label = Label(text, max(x, 2.0), y - size - 2, size, of=region.title)
+        if label.x + label.width <= max(right, x + text_width(block, size)) and space.add(label):
             return region.title
     return ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -93,11 +94,17 @@ def _stream(
     if not parts:
         return (), (), ()
     width = layout.grid / 2
-    for line in _lines([region for region, _ in parts]):
+    lines = list(lines_of([region for region, _ in parts]))
+    for line, after in itertools.zip_longest(lines, lines[1:]):
         y = line[0].y - 1.4 * width
-        end = line[-1].x + line[-1].width + width
+        end = line[-1].x + line[-1].width + (width if after is not None else 0)
         boxes.append((line[0].x - width, y, end - line[0].x + width, width))
-        tips.append(((end, y - width), (end, y + 2 * width), (end + 2 * width, y + width / 2)))
+        between = [((left.x + left.width + right.x) / 2, y) for left, right in itertools.pairwise(line)]
+        if after is not None:
+            start = after[0].x - width, after[0].y - 1.4 * width
+            boxes += _turn(layout, width, (end, y), start)
+            between.append(start)
+        tips += [_tip(x, y + width / 2, 5 * width) for x, y in between]
     for region, points in parts:
         y = region.y - 1.4 * width
         for name in points:
@@ -111,6 +118,23 @@ def _stream(
     return tuple(boxes), tuple(tips), tuple(sums)
 
 
+def _tip(x: float, y: float, size: float) -> tuple[Point, ...]:
+    """An arrowhead to the right, with its middle at (x, y)."""
+    return (x - size, y - size), (x - size, y + size), (x + size, y)
+
+
+def _turn(layout: MapLayout, width: float, start: Point, end: Point) -> Iterator[Box]:
+    """From the end of a line of blocks to the beginning of the next: down, back between the lines, and down again.
+
+    start, end: the upper left corners of the stream, which is `width` wide.
+    """
+    left, between = end[0] - 4 * width, end[1] - layout.margin + 2.4 * width
+    yield start[0], start[1], width, between - start[1] + width
+    yield left, between, start[0] - left, width
+    yield left, between, width, end[1] - between + width
+    yield left, end[1], end[0] - left, width
+
+
 def _sections(description: Description, layout: MapLayout) -> list[tuple[Region, list[str]]]:
     """The regions of Map with the points of the stream in them, in order."""
     parts = []
@@ -120,7 +144,7 @@ def _sections(description: Description, layout: MapLayout) -> list[tuple[Region,
     return parts
 
 
-def _lines(regions: list[Region]) -> Iterator[list[Region]]:
+def lines_of(regions: list[Region]) -> Iterator[list[Region]]:
     """Regions side by side, in order."""
     line: list[Region] = []
     for region in regions:

@@ -34,7 +34,7 @@ _BASES = (
 _TEXTURE = 16384  # texels, the largest texture size of all adapters
 # Fractions of the channels: space above a tensor for its name and above a stage for its caption, the least height of a
 # vector, and the height of an activation.
-_NAME, _CAPTION, _VECTOR, _ACTIVATION = 1 / 6, 1 / 4, 1 / 24, 1 / 3
+_NAME, _CAPTION, _VECTOR, _ACTIVATION = 0.19, 0.6, 1 / 24, 1 / 3
 
 
 @dataclass(frozen=True)
@@ -292,9 +292,13 @@ class _Arranger:
             line, slot = divmod(number, per_line)
             left, top = x + slot * size.block_width, y + line * size.block_height
             regions.append(Region(block_title(number), left, top, *self._draw(block, left, top)))
-        x += per_line * size.block_width
+        if self._plan.head.table in self._tables:
+            x += per_line * size.block_width
+        else:  # after the last block, where the residual stream ends
+            x += (len(blocks) - (lines - 1) * per_line) * size.block_width
+            y += min((lines - 1) * size.block_height, inner - self._draw(self._plan.head.rest, 0, 0)[1])
         width = self._draw_outside(self._plan.head, x, y, inner)
-        regions.append(Region(sections[-1].title, x, y, width, inner))
+        regions.append(Region(sections[-1].title, x, y, width, margin + inner - y))
         shown = {name: self.placements[name] for tensor in self._registry if (name := tensor.name) in self.placements}
         return MapLayout(
             shown, tuple(regions), tuple(self._stages), size.width, size.height, self._grid, self._context,

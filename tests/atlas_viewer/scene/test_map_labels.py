@@ -44,15 +44,21 @@ def find(labels: list[Label], text: str) -> Label:
     return next(label for label in labels if label.text == text)
 
 
-def whole(layout: MapLayout) -> list[str]:
-    view = MapCamera(layout.width, layout.height).view(WIDE, HIGH)
-    return [label.text for label in labels_for(REGISTRY, layout, view, WIDE, HIGH, WORDS).labels]
+def whole(layout: MapLayout, wide: int = WIDE, high: int = HIGH) -> list[str]:
+    view = MapCamera(layout.width, layout.height).view(wide, high)
+    return [label.text for label in labels_for(REGISTRY, layout, view, wide, high, WORDS).labels]
 
 
 def test_from_afar_parts_of_the_model_are_named_and_nothing_else() -> None:
     rest = map_layout(REGISTRY, 64, tables=False)
-    assert set(whole(rest)) == {"embed", "output", *(f"block {layer}" for layer in range(8))}
-    assert {"embedding", "output", "block 7"} <= set(whole(LAYOUT))
+    assert set(whole(rest, 640, 360)) == {"embed", "output", *(f"block {layer}" for layer in range(8))}
+    assert {"embedding", "output", "block 7"} <= set(whole(LAYOUT, 640, 360))
+
+
+def test_in_a_picture_of_the_usual_size_the_stages_of_all_blocks_are_named() -> None:
+    texts = whole(map_layout(REGISTRY, 64, tables=False))
+    stages = {f"block {layer}: {stage}" for layer in range(8) for stage in ("attention", "MLP")}
+    assert stages == {text.partition(",")[0] for text in texts} - {"embedding", "output"}
 
 
 def test_nearer_the_stages_of_blocks_are_named() -> None:
@@ -64,11 +70,12 @@ def test_nearer_the_stages_of_blocks_are_named() -> None:
 
 
 def test_where_a_block_fills_the_picture_its_tensors_are_named() -> None:
-    region = LAYOUT.regions[4]
+    layout = map_layout(REGISTRY, 64, tables=False)
+    region = layout.regions[4]
     scale = max(region.width / WIDE, region.height / HIGH)
-    labels = labels_for(REGISTRY, LAYOUT, MapView(region.x, region.y - 40, scale), WIDE, HIGH, WORDS).labels
+    labels = labels_for(REGISTRY, layout, MapView(region.x, region.y - 40, scale), WIDE, HIGH, WORDS).labels
     named = {label.of.partition("#")[0] for label in labels}
-    block = {name for name in LAYOUT.placements if name.startswith("h.3.")}
+    block = {name for name in layout.placements if name.startswith("h.3.")}
     # Vectors and activations below each other leave no space for a few.
     assert len(block & named) > 0.8 * len(block)
     assert {"h.3.mlp.c_fc.weight", "h.3.attn.pattern", "h.3.attn.qkv", "h.3.resid_mid"} <= named

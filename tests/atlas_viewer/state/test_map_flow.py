@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from atlas_viewer.state.map_flow import FAINT_FROM, GONE_FROM, Flow, flow_of, visible_share
+from atlas_viewer.state.map_flow import FAINT_FROM, GONE_FROM, Flow, flow_of, lines_of, visible_share
 from compute.models.architectures import describe
 from compute.models.description import Description
 from compute.models.registry import Registry
@@ -39,7 +39,11 @@ def test_the_stream_has_a_line_per_row_of_blocks_and_a_branch_per_point(descript
     registry, layout, flow = laid_out(description)
     stream = registry.description.stream
     assert len(flow.sums) == len(stream) - 1
-    assert len(flow.stream) == len(flow.tips) + len(stream)
+    lines = list(lines_of(list(layout.regions)))
+    # Between two lines are four boxes: down, back, down, and to the first block.
+    assert len(flow.stream) == len(lines) + 4 * (len(lines) - 1) + len(stream)
+    assert len(flow.tips) == len(layout.regions) - 1  # between two parts, or at the beginning of the next line
+    assert all(tip[2][0] > tip[0][0] for tip in flow.tips)
     for x, y, wide, high in flow.stream:
         assert wide > 0
         assert high > 0
