@@ -38,6 +38,7 @@ CELLS = (
     (60.0, "logits", 0, 3000),
     (120.0, "h.2.mlp.c_fc.weight", 90, 100),
 )
+only_stories = pytest.mark.parametrize("window", ["stories"], indirect=True)
 _DIGITS = 50.0  # minimum width of a cell with digits in pixels
 
 
@@ -97,6 +98,7 @@ def test_strip(window: LabeledWindow, size: tuple[int, int]) -> None:
             assert problems(shot) == [], f"zoom {zoom} in {theme}"
 
 
+@only_stories
 @pytest.mark.parametrize("zoom", [0.75, 1.25, 2.0])
 def test_other_sizes_of_letters(window: LabeledWindow, zoom: float) -> None:
     window.state.ui.zoom = zoom
@@ -107,6 +109,7 @@ def test_other_sizes_of_letters(window: LabeledWindow, zoom: float) -> None:
     window.state.ui.zoom = 1.0
 
 
+@only_stories
 def test_lecture_mode(window: LabeledWindow) -> None:
     """Letters are larger there, and names are as complete."""
     window.state.ui.lecture = True
@@ -145,6 +148,7 @@ class Narrow(Label):
         return 20.0
 
 
+@only_stories
 def test_faults_are_found(window: LabeledWindow, monkeypatch: pytest.MonkeyPatch) -> None:
     window.settle((1280, 720), "Map")
     window.state.map.camera.reset()
