@@ -12,6 +12,7 @@ from .roles import Role
 # Heights of letters; letters are half as wide as they are high.
 REGION, STAGE, TENSOR, SMALL = 17, 15, 13, 12
 _GAP = 1.0  # between labels
+Box = tuple[float, float, float, float]  # left, top, right and bottom
 HEAD_MARK = "#"  # in `Label.of`, between the name of a pattern and the number of a head
 
 
@@ -80,6 +81,29 @@ class LabelSpace:
                 self._accept(label)
                 return True
         return False
+
+    def corners_in(self, box: Box) -> np.ndarray:
+        """Positions [n, 2] for labels below and to the right of the data in a box."""
+        left, top, right, bottom = box
+        data = self._data
+        whole = (data[:, 0] >= left - 1) & (data[:, 2] <= right + 1) & (data[:, 1] >= top - 1) & (data[:, 1] <= bottom)
+        return np.concatenate([data[whole][:, (0, 3)] + (0, 2), data[whole][:, (2, 1)] + (3, 0)])
+
+    def first_free(self, corners: np.ndarray, wide: float, high: float, box: Box) -> tuple[float, float] | None:
+        """The first of the corners [n, 2] where a label of wide x high pixels has space in a box; None if none has."""
+        (left, top), (right, bottom) = np.maximum(box[:2], self._bounds[:2]), np.minimum(box[2:], self._bounds[2:])
+        ends = corners + np.array([wide, high])
+        fits = ((corners >= (left, top)) & (ends <= (right, bottom))).all(axis=1)
+        low, end = corners[fits, None], ends[fits, None]
+        free = np.ones(len(low), bool)
+        for boxes, gap in ((self._data, 0.0), (self._taken, _GAP)):
+            near = boxes[((boxes[:, :2] < (right, bottom)) & (boxes[:, 2:] > (left, top))).all(axis=1)]
+            crossed = ((near[:, :2] < end + gap) & (near[:, 2:] > low - gap)).all(axis=2)
+            free &= ~np.any(crossed, axis=1)
+        if not free.any():
+            return None
+        x, y = low[free.argmax(), 0].tolist()
+        return x, y
 
     def add_ruled(self, *variants: Label) -> bool:
         """As `add`, for labels in a ruler, which covers data by itself."""

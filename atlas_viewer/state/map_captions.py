@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
+
+import numpy as np
 
 from compute.models.names import split_name
 from compute.views.map_layout import Region
@@ -67,25 +70,24 @@ def _inside(shown: Visible, space: LabelSpace, blocks: Iterable[Region]) -> None
 
     Blocks are laid out alike, so the first position that is found suits most of the others.
     """
-    known: list[tuple[float, float]] = []
+    known: tuple[float, float] | None = None
     for region in blocks:
         left, top = shown.view.pixel_at(region.x, region.y)
-        right, bottom = left + shown.pixels(region.width), top + shown.pixels(region.height)
-        if right <= 0 or bottom <= 0 or left >= shown.width or top >= shown.height:
+        box = left, top, left + shown.pixels(region.width), top + shown.pixels(region.height)
+        if box[2] <= 0 or box[3] <= 0 or left >= shown.width or top >= shown.height:
             continue
-        inside = [b for b in shown.bands if left <= b.left and b.right <= right + 1 and top <= b.top <= bottom]
-        corners = [(b.left, b.bottom + 2.0) for b in inside] + [(b.right + 3.0, b.top) for b in inside]
+        corners = space.corners_in(box)
+        if known is not None:
+            corners = np.concatenate([[(left + known[0], top + known[1])], corners])
         title = part_title(region.title)
-        corners = [*((left + dx, top + dy) for dx, dy in known), *corners]
-        found = [
-            Label(text, x, y, size, of=region.title)
-            for text in (title, title.rpartition(" ")[2])
-            for size in (TENSOR, _LEAST)
-            for x, y in corners
-            if x + text_width(text, size) <= right and y + size <= bottom
-        ]
-        if space.add(*found):
-            known = [(space.labels[-1].x - left, space.labels[-1].y - top)]
+        for text, size in itertools.product((title, title.rpartition(" ")[2]), (TENSOR, _LEAST)):
+            found = space.first_free(corners, text_width(text, size), size, box)
+            if found is not None and space.add(Label(text, *found, size, of=region.title)):
+                known = known or (found[0] - left, found[1] - top)
+                break
+        else:
+            if left >= 0 and top >= 0 and box[2] <= shown.width and box[3] <= shown.height:
+                return  # a block in full view has no gap for its title, so that others have none either
 
 
 def _stage(shown: Visible, space: LabelSpace, stage: Region) -> str:
