@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+from atlas_viewer.state import selecting
 from atlas_viewer.state.inspection import Inspection
 from atlas_viewer.state.protocols import ModelLike
 from atlas_viewer.state.quoting import counted
@@ -25,6 +26,7 @@ def forget_runs(state: State, positions: int) -> None:
     mapping = state.inspection.mapping
     state.run, state.runs, state.chosen, state.inspection = None, Runs(), None, Inspection(mapping=mapping)
     state.recording.saved = {}
+    selecting.forget(state)
     state.options = dataclasses.replace(state.options, context=min(state.options.context, positions))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from atlas_viewer.recording.player import Player
 from atlas_viewer.recording.reader import Recording
-from atlas_viewer.state import recent_files
+from atlas_viewer.state import recent_files, selecting
 from atlas_viewer.state.inspection import Inspection
 from atlas_viewer.state.protocols import ModelLike
 from atlas_viewer.state.recording_state import PlaybackState, Question
@@ -52,6 +52,7 @@ class _Shown:
         state.prompt, state.options, state.inspection = self.prompt, self.options, self.inspection
         state.recording.saved, state.recording.playback = dict(self.saved), self.playback
         state.chosen = state.compared = state.distribution = state.comparison = None
+        selecting.forget(state)
 
 
 class PlaybackSwitch:
@@ -150,6 +151,7 @@ class PlaybackSwitch:
         else:
             self._release()
         state.compared = state.distribution = state.comparison = None
+        selecting.forget(state)
         return player
 
     def _release(self) -> None:

@@ -61,6 +61,7 @@ class LogitsView:
     log_probability: bool = True  # True: the plot has a logarithmic axis
     seeking: bool = False  # True: the next frame focuses the search field
     ladder: int | None = None  # the token whose row shows its sampling ladder
+    revealing: bool = False  # True: the next frame brings that row into view
     scrolled: object = None  # the row in view, see `needs_scroll`
     _made: tuple[object, Table] | None = field(default=None, repr=False)
     _found: tuple[str, Sequence[tuple[int, str]]] = ("", ())
@@ -91,9 +92,12 @@ class LogitsView:
     ) -> Table:
         """The first `top` tokens and the one that was taken, or those that the search finds, sorted.
 
+        The token whose ladder is open is always among them.
+
         Without `distribution`, the table lists the candidates that the step reported. options: those of the step.
         """
-        key = (step, options, distribution, comparison, self.top, self.words, self.column, self.descending)
+        shown = self.top, self.words, self.column, self.descending, self.ladder
+        key = (step, options, distribution, comparison, shown)
         if self._made is None or self._made[0] != key:
             self._made = key, self._table(step, options, distribution, comparison, tokenizer)
         return self._made[1]
@@ -117,6 +121,8 @@ class LogitsView:
             wanted = [(int(token), tokenizer.token_label(int(token))) for token in distribution.order[: self.top]]
         if not self.words.strip() and all(token != step.token for token, _ in wanted):
             wanted.append((step.token, step.text))
+        if self.ladder is not None and all(token != self.ladder for token, _ in wanted) and tokenizer is not None:
+            wanted.append((self.ladder, tokenizer.token_label(self.ladder)))
         if distribution is None:
             lines = [reported.get(token, Line(token, text)) for token, text in wanted]
             cuts: dict[int, tuple[str, ...]] = {}

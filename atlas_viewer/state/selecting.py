@@ -53,6 +53,12 @@ def clear(state: State) -> None:
     state.selected = NOTHING
 
 
+def forget(state: State) -> None:
+    """Select nothing and close the sampling ladder: another model, or another recording, comes on screen."""
+    state.selected = state.hovered = state.pointed = NOTHING
+    state.inspected = state.logits.ladder = None
+
+
 # -- keys
 
 

@@ -45,5 +45,6 @@ def ladder(state: State) -> None:
         wanted = state.step.token
     state.logits.ladder = None if state.logits.ladder is not None else wanted
     if state.logits.ladder is not None:
+        state.logits.revealing = True
         state.ui.hidden.discard("Logits")
         state.ui.front = "Logits"

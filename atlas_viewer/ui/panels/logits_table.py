@@ -116,6 +116,9 @@ def _lines(
     _scroll_to_taken(state, step, table, height)
     opened = next((at for at, line in enumerate(table.lines) if line.token == state.logits.ladder), None)
     end = len(table.lines)
+    if state.logits.revealing and opened is not None:
+        imgui.set_scroll_y(max(opened - 1, 0) * height)
+        state.logits.revealing = False
     for first, stop in ((0, end),) if opened is None else ((0, opened + 1), (opened + 1, end)):
         clipper = imgui.ListClipper()
         clipper.begin(stop - first, height)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from imgui_bundle import ImVec2, imgui
 
+from atlas_viewer.app.model_switch import forget_runs
 from atlas_viewer.state.inspection import TensorInfo
 from atlas_viewer.state.map_addresses import row_and_column
 from atlas_viewer.state.runs import Run
@@ -348,3 +349,12 @@ def test_a_selection_without_highlights_is_explained(
     assert describe(state, selection).endswith(reason)
     assert window.shows(describe(state, selection))
     assert bool(len(window.boxes)) == (not reason or selection.position == 19 or selection.layer == 99)
+
+
+def test_another_model_starts_without_a_selection(window: Window, state: State) -> None:
+    state.selected, state.logits.ladder = Selection(position=5), 2000
+    window.frame(2)
+    forget_runs(state, 256)
+    window.frame(2)
+    assert (state.selected, state.highlight, state.logits.ladder) == (NOTHING, NOTHING, None)
+    assert not window.marked

@@ -10,6 +10,7 @@ import pytest
 from atlas_viewer.state.distribution import Distribution
 from atlas_viewer.state.quoting import percent
 from atlas_viewer.state.runs import Run
+from atlas_viewer.state.selection import Selection
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import widget_tracking
 from atlas_viewer.ui.panels import ladder
@@ -58,6 +59,13 @@ def test_a_row_opens_its_sampling_ladder_and_does_not_branch(screen: Screen, sta
     assert "ladder" not in widget_tracking.rects
     press(screen, "S")
     assert state.logits.ladder == token  # the one that is selected
+    press(screen, "S")
+    last = int(state.distribution.order[-1])
+    state.selected = Selection(token=last)
+    press(screen, "S")
+    assert state.logits.ladder == last
+    screen.frame(2)
+    assert "ladder" in widget_tracking.rects  # although the token is not among the first of the table
     press(screen, "S")
     press(screen, "Escape")
     press(screen, "S")
