@@ -90,9 +90,11 @@ def _tensors(sheet: StripSheet, view: View, width: int, height: int, letters: Le
 
 
 def _named(box: Box, left: float, right: float, y: float, size: float, letters: Letters) -> Iterator[StripLabel]:
-    """The full name if it fits, or else the part after that of the block."""
+    """The full name if it fits, or else shorter ones, which the color of the role and the band make clear."""
     name, each = box.span.name, letters.width(size)
-    for text in (name, split_name(name)[1]):
+    short = split_name(name)[1]
+    last = short.removeprefix("attn.").removeprefix("mlp.").removeprefix("embed.")
+    for text in (name, short, last, last.removesuffix(".weight").removesuffix(".bias")):
         wide = len(text) * each
         if wide + _SPACE <= right - left:
             yield StripLabel(text, left, y, size, wide, name, role_of_kind(box.span.kind))
