@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from compute.models.tensor_index import TensorIndex
 from compute.views.formula import Formula, Source
@@ -18,6 +19,7 @@ REST_S = 0.08  # how long the mouse rests on a cell before its card appears
 _LINGER_S = 0.35  # how long a card stays when the mouse leaves its cell, so that it can be reached
 _MOST_BOXES = 300
 
+T = TypeVar("T")
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
@@ -34,6 +36,7 @@ class FormulaCard:
     held: bool = False  # the mouse is on the card, or on one of its arrows
     without: str = ""  # a tensor without formulas, such as a weight
     live: bool = True  # False: nothing waits for a time
+    _kept: dict[str, tuple[Formula | None, object, Any]] = field(default_factory=dict)
 
     def follow(self, element: TensorIndex | None, moved: bool, now: float, frame_s: float) -> None:
         """Take note of the element in focus, and decide what is shown.
@@ -67,6 +70,14 @@ class FormulaCard:
             return not self.held
         missing = self.element is not None and self.element.name != self.without
         return missing and (self.shown is None or self.stale)
+
+    def keep(self, name: str, key: object, make: Callable[[], T]) -> T:
+        """What `make` returns, made again only when another formula is shown or `key` differs. name: of what it is."""
+        known = self._kept.get(name)
+        if known is None or known[0] is not self.shown or known[1] != key:
+            known = self._kept[name] = (self.shown, key, make())
+        made: T = known[2]
+        return made
 
     def clear(self) -> None:
         """Show nothing, and forget what has arrived."""

@@ -6,6 +6,7 @@ import math
 import re
 import textwrap
 import time
+from dataclasses import dataclass
 
 from imgui_bundle import ImVec2, imgui
 
@@ -59,7 +60,7 @@ def draw(state: State) -> None:
 
 def _card(state: State, found: Formula, view: View) -> Box:
     """Draw the card. Returns its edges on the screen."""
-    size = _size(found, view)
+    size = _size(state, found, view)
     cell = view.cell(found.element)
     middle = ((view.left + view.right) / 2, (view.top + view.bottom) / 2)
     left, top = position(
@@ -77,12 +78,12 @@ def _card(state: State, found: Formula, view: View) -> Box:
     ):
         imgui.begin("##formula", None, _FLAGS)
     imgui.internal.bring_window_to_display_front(imgui.internal.get_current_window())
-    _head(found)
+    _head(state, found)
     formula_picture.draw(state, found)
     _sum(state, found, 0)
     _foot(found)
     if found.inner is not None:
-        _inner(found.inner)
+        _inner(state, found.inner)
         _sum(state, found.inner, len(found.terms))
     imgui.dummy(ImVec2(0, 0))
     imgui.end()
@@ -90,29 +91,44 @@ def _card(state: State, found: Formula, view: View) -> Box:
     return (left, top, left + size[0], top + size[1])
 
 
-def _size(found: Formula, view: View) -> tuple[float, float]:
-    gap, wide = theme.em(_GAP), theme.em(_WIDTH)
-    text = 2 + len(_equation(found)) + len(_numbers(found)) + _sum_lines(found)
+@dataclass(frozen=True)
+class _Lines:
+    """The texts of a formula: its equation, the equation with numbers, the names of the columns, and the sum."""
+
+    equation: list[str]
+    numbers: list[str]
+    factors: tuple[str, str, str] | None
+    rows: list[formula_text.Row]
+
+    @property
+    def sum_lines(self) -> int:
+        """Lines of the sum with the names of its columns."""
+        return (self.factors is not None) + len(self.rows)
+
+
+def _lines(state: State, found: Formula) -> _Lines:
+    """The texts of the formula shown, or of its inner one."""
+
+    def made() -> _Lines:
+        name, numbers = "score " if found.kind == "scores" else "", formula_text.numbers(found)
+        return _Lines(
+            _wrapped(f"{name}= {formula_text.equation(found)}"),
+            _wrapped(f"= {numbers}") if numbers else [],
+            formula_text.factors(found),
+            formula_text.rows(found, lambda row: _token(state, row)),
+        )
+
+    return state.formula.keep(f"lines of {found.kind}", (theme.em(1), state.model), made)
+
+
+def _size(state: State, found: Formula, view: View) -> tuple[float, float]:
+    gap, wide, lines = theme.em(_GAP), theme.em(_WIDTH), _lines(state, found)
+    text = 2 + len(lines.equation) + len(lines.numbers) + lines.sum_lines
     if found.inner is not None:
-        text += len(_equation(found.inner)) + _sum_lines(found.inner)
+        inner = _lines(state, found.inner)
+        text += len(inner.equation) + inner.sum_lines
     high = theme.em(_LINE * text + 1.5) + formula_picture.height(found)
     return min(wide, view.width - 2 * gap), min(high, view.height - 2 * gap)
-
-
-def _sum_lines(found: Formula) -> int:
-    """Lines that `_sum` draws."""
-    return bool(formula_text.factors(found)) + len(formula_text.rows(found, str))
-
-
-def _equation(found: Formula) -> list[str]:
-    """The lines of the equation; for scores, which are part of another formula, with their name."""
-    return _wrapped(f"{'score ' if found.kind == 'scores' else ''}= {formula_text.equation(found)}")
-
-
-def _numbers(found: Formula) -> list[str]:
-    """The lines of the equation with numbers."""
-    text = formula_text.numbers(found)
-    return _wrapped(f"= {text}") if text else []
 
 
 def _wrapped(text: str) -> list[str]:
@@ -124,7 +140,7 @@ def _wrapped(text: str) -> list[str]:
     return [line.replace("\u00a0", " ") for line in lines]
 
 
-def _head(found: Formula) -> None:
+def _head(state: State, found: Formula) -> None:
     """The element and its value, the equation, and the equation with numbers."""
     with theme.numbers():
         value = formula_text.number(found.value)
@@ -133,19 +149,20 @@ def _head(found: Formula) -> None:
         imgui.text(elided(str(found.element), wide - imgui.calc_text_size(value).x - theme.em(1)))
         imgui.same_line(start.x + wide - imgui.calc_text_size(value).x)
         imgui.text_colored(theme.now.accent, value)
-        lines = [(line, theme.now.text) for line in _equation(found)]
-        lines += [(line, theme.now.text_dim) for line in _numbers(found)]
+        known = _lines(state, found)
+        lines = [(line, theme.now.text) for line in known.equation]
+        lines += [(line, theme.now.text_dim) for line in known.numbers]
         for row, (line, ink) in enumerate(lines, start=1):
             imgui.set_cursor_pos(ImVec2(start.x, start.y + theme.em(_LINE * row)))
             imgui.text_colored(ink, elided(line, wide))
         imgui.set_cursor_pos(ImVec2(start.x, start.y + theme.em(_LINE * (len(lines) + 1))))
 
 
-def _inner(found: Formula) -> None:
+def _inner(state: State, found: Formula) -> None:
     """The equation of the scores, between the sum of the card and that of the scores."""
     with theme.numbers():
         start, wide = imgui.get_cursor_pos(), imgui.get_content_region_avail().x
-        lines = _equation(found)
+        lines = _lines(state, found).equation
         for row, line in enumerate(lines):
             imgui.set_cursor_pos(ImVec2(start.x, start.y + theme.em(_LINE * row + 0.3)))
             imgui.text_colored(theme.now.text, elided(line, wide))
@@ -154,16 +171,16 @@ def _inner(found: Formula) -> None:
 
 def _sum(state: State, found: Formula, first: int) -> None:
     """The lines of a sum. first: the number of its first line on the card."""
-    lines = formula_text.rows(found, lambda row: _token(state, row))
-    _factors(found)
+    known = _lines(state, found)
+    lines = known.rows
+    _factors(known.factors)
     peak = max((abs(line.value) for line in lines if line.targets and abs(line.value) < math.inf), default=0.0)
     for number, line in enumerate(lines, start=first):
         _row(state, number, line, peak)
 
 
-def _factors(found: Formula) -> None:
+def _factors(names: tuple[str, str, str] | None) -> None:
     """The line above the terms: the name of each column."""
-    names = formula_text.factors(found)
     if names is None:
         return
     canvas, start, local = imgui.get_window_draw_list(), imgui.get_cursor_screen_pos(), imgui.get_cursor_pos()

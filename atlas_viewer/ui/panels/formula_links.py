@@ -26,6 +26,8 @@ _FLAGS = (
     | imgui.WindowFlags_.no_focus_on_appearing
     | imgui.WindowFlags_.no_nav
 )
+# Positions to try for an arrow, in its own sizes: the nearest first, and beside before above or below.
+_STEPS = sorted(itertools.product(range(-3, 4), repeat=2), key=lambda step: step[0] ** 2 + 2 * step[1] ** 2)
 _MARGIN = 0.4  # ems between an arrow and the edge of the picture
 
 
@@ -104,14 +106,13 @@ def _free(size: tuple[float, float], target: tuple[float, float], view: View, ta
     top, bottom = view.top + margin, view.bottom - size[1] - margin
     x, y = _clamp(target[0] - size[0] / 2, left, right), _clamp(target[1] - size[1] / 2, top, bottom)
     across, down = size[0] + margin, size[1] + margin
-    steps = sorted(itertools.product(range(-4, 5), repeat=2), key=lambda step: step[0] ** 2 + 2 * step[1] ** 2)
-    corners = [(_clamp(x + dx * across, left, right), _clamp(y + dy * down, top, bottom)) for dx, dy in steps]
+    corners = ((_clamp(x + dx * across, left, right), _clamp(y + dy * down, top, bottom)) for dx, dy in _STEPS)
 
     def free(corner: tuple[float, float]) -> bool:
         box = (*corner, corner[0] + size[0], corner[1] + size[1])
         return not any(_meets(box, other) for other in taken)
 
-    return next(filter(free, corners), corners[0])
+    return next(filter(free, corners), (x, y))
 
 
 def _pointer(target: tuple[float, float], view: View) -> str:

@@ -15,8 +15,9 @@ from compute.views.formula_text import of
 
 from .widgets import elided, packed
 
+_Bar = tuple[float, float, float, float, int]  # left, top, right, bottom, color
 _NAME, _BARS, _GAP = 1.05, 1.6, 0.55  # heights in ems
-_LEAST = 2.0  # width of a bar in pixels; more numbers share one, which shows the most extreme
+_LEAST = 2.5  # width of a bar in pixels; more numbers share one, which shows the most extreme
 
 
 def height(found: Formula) -> float:
@@ -27,52 +28,62 @@ def height(found: Formula) -> float:
 def draw(state: State, found: Formula) -> None:
     """Draw each operand's numbers, with a mark at the largest terms."""
     wide = imgui.get_content_region_avail().x
-    for operand in found.operands:
+    for number, operand in enumerate(found.operands):
         if operand.values.size:
             local, start = imgui.get_cursor_pos(), imgui.get_cursor_screen_pos()
-            _name(found, operand, start, wide)
+            _name(state, found, number, start, wide)
             bars = ImVec2(start.x, start.y + theme.em(_NAME))
-            _bars(state, operand, bars, wide)
+            _bars(state, operand, number, bars, wide)
             _marks(found, operand, bars, wide)
             imgui.set_cursor_pos(ImVec2(local.x, local.y + theme.em(_NAME + _BARS + _GAP)))
 
 
 def color(state: State, share: float) -> ImVec4:
     """The color of a value at `share` of the range, -1 to 1."""
-    return ImVec4(*view_colors(state).color(share), 1.0)
+    mapping, canvas = state.inspection.mapping, state.ui.theme
+    colors = state.formula.keep("colors", (mapping, canvas), lambda: view_colors(state))
+    return ImVec4(*colors.color(share), 1.0)
 
 
-def _name(found: Formula, operand: Operand, start: ImVec2, wide: float) -> None:
+def _name(state: State, found: Formula, number: int, start: ImVec2, wide: float) -> None:
+    def text() -> str:
+        operand = found.operands[number]
+        source = of(operand.source, found.element, whole=False)
+        return elided(f"{source}: {operand.values.size} numbers up to {_peak(operand.values):.4g}", wide / 0.85)
+
     loaded = imgui.get_io().fonts.fonts
-    font = loaded[1] if len(loaded) > 1 else loaded[0]
-    peak = _peak(operand.values)
-    text = f"{of(operand.source, found.element, whole=False)}: {operand.values.size} numbers up to {peak:.4g}"
-    canvas = imgui.get_window_draw_list()
-    canvas.add_text(font, theme.em(0.85), start, packed(theme.now.text_dim), elided(text, wide / 0.85))
+    font, canvas = loaded[1] if len(loaded) > 1 else loaded[0], imgui.get_window_draw_list()
+    name = state.formula.keep(f"name {number}", wide, text)
+    canvas.add_text(font, theme.em(0.85), start, packed(theme.now.text_dim), name)
 
 
-def _bars(state: State, operand: Operand, start: ImVec2, wide: float) -> None:
+def _bars(state: State, operand: Operand, number: int, start: ImVec2, wide: float) -> None:
     """One bar per number: up for positive, down for negative numbers."""
     canvas, high = imgui.get_window_draw_list(), theme.em(_BARS)
     canvas.add_rect_filled(start, ImVec2(start.x + wide, start.y + high), packed(theme.now.back))
-    values = _thinned(operand.values, max(int(wide / _LEAST), 1))
+    key = (wide, high, state.inspection.mapping, state.ui.theme)
+    for left, top, right, bottom, ink in state.formula.keep(
+        f"bars {number}", key, lambda: _rectangles(state, operand.values, wide, high)
+    ):
+        canvas.add_rect_filled(ImVec2(start.x + left, start.y + top), ImVec2(start.x + right, start.y + bottom), ink)
+
+
+def _rectangles(state: State, all_values: np.ndarray, wide: float, high: float) -> list[_Bar]:
+    """Left, top, right and bottom edge of each bar from the corner of the picture, and its color."""
+    values = _thinned(all_values, max(int(wide / _LEAST), 1))
     peak, step = _peak(values) or 1.0, wide / len(values)
-    negative = bool((values < 0).any())
-    zero = start.y + high * (0.5 if negative else 1.0)
-    reach = high * (0.5 if negative else 1.0)
-    colors = view_colors(state)
+    half = 0.5 if bool((values < 0).any()) else 1.0
+    zero = high * half
+    found: list[_Bar] = [(0.0, zero, wide, zero + 1, packed(theme.now.line))]
     for index, value in enumerate(values.tolist()):
-        x = start.x + index * step
-        if not math.isfinite(value):
-            canvas.add_rect_filled(
-                ImVec2(x, start.y), ImVec2(x + max(step, 1.0), start.y + high), packed(theme.now.error)
-            )
-            continue
-        share = value / peak
-        end = zero - reach * share
-        low, bottom = ImVec2(x, min(zero, end)), ImVec2(x + max(step - (step > 3), 1.0), max(zero, end))
-        canvas.add_rect_filled(low, bottom, packed(ImVec4(*colors.color(share), 1.0)))
-    canvas.add_line(ImVec2(start.x, zero), ImVec2(start.x + wide, zero), packed(theme.now.line))
+        left = index * step
+        right = left + max(step - (step > 3), 1.0)
+        if math.isfinite(value):
+            end = zero - high * half * value / peak
+            found.append((left, min(zero, end), right, max(zero, end), packed(color(state, value / peak))))
+        else:
+            found.append((left, 0.0, right, high, packed(theme.now.error)))
+    return found
 
 
 def _marks(found: Formula, operand: Operand, start: ImVec2, wide: float) -> None:
