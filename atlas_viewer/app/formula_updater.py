@@ -59,6 +59,6 @@ class FormulaUpdater:
             return
         if not source.explains(wanted.name):
             card.without = wanted.name
-        elif self._state.inspection.exists(wanted):
+        elif source.has(wanted):
             source.request(wanted)
             card.stale = False

@@ -27,6 +27,9 @@ class FormulaSource(Protocol):
     def explains(self, name: str) -> bool:
         """True when elements of the tensor `name` have formulas."""
 
+    def has(self, element: TensorIndex) -> bool:
+        """True when the latest pass contains this element, which the pass that panels show may not do."""
+
     @property
     def pending(self) -> bool:
         """True while a formula is in flight."""

@@ -11,7 +11,7 @@ from compute.forward.engine import Engine
 from compute.gpu.async_readback import AsyncReadback
 from compute.gpu.wgpu_native import ComputeEncoder, poll
 from compute.models.readings import readings
-from compute.models.tensor_index import TensorIndex
+from compute.models.tensor_index import TensorIndex, is_inside
 
 from .formula import Formula
 from .formula_plans import explained, formula_shape, plan
@@ -48,6 +48,10 @@ class FormulaPass:
     def explains(self, name: str) -> bool:
         """True when elements of the tensor `name` have formulas."""
         return explained(self._engine, name)
+
+    def has(self, element: TensorIndex) -> bool:
+        """True when the latest pass contains this element of a tensor with formulas."""
+        return is_inside(element.index, formula_shape(self._engine, element.name))
 
     @property
     def pending(self) -> bool:

@@ -23,6 +23,7 @@ class Source:
         self.latest: Formula | None = None
         self.asked: list[TensorIndex] = []
         self.warmed = 0
+        self.rows = 4
         self.pending = False
 
     def warming(self) -> Iterator[None]:
@@ -32,6 +33,9 @@ class Source:
 
     def explains(self, name: str) -> bool:
         return name == NAME
+
+    def has(self, element: TensorIndex) -> bool:
+        return element.index[0] < self.rows
 
     def request(self, element: TensorIndex) -> bool:
         self.asked.append(element)
@@ -79,6 +83,15 @@ def test_what_the_panels_want_is_requested_once_per_pass() -> None:
     assert waits(updater)
     updater.ask()
     assert source.asked == [element] * 2
+
+
+def test_an_element_that_a_shorter_pass_lacks_is_not_requested() -> None:
+    state, source, updater = made()
+    source.rows = 1
+    updater.frame(0.0, settled=True, idle=True)
+    state.formula.follow(TensorIndex(NAME, (1, 2)), True, 0.0, 0.0)
+    updater.ask()
+    assert source.asked == []
 
 
 def test_weights_have_no_card_and_cost_no_frames() -> None:

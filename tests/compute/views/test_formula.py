@@ -124,6 +124,13 @@ def test_requests_do_not_wait(small: FormulaPass) -> None:
     assert len(list(small.warming())) >= 6
 
 
+def test_what_a_pass_has(small: FormulaPass) -> None:
+    assert small.has(TensorIndex("h.0.ln_1", (6, 59)))
+    assert not small.has(TensorIndex("h.0.ln_1", (7, 0)))
+    assert small.explains("h.0.attn.scores")
+    assert not small.explains("wte")
+
+
 @pytest.mark.parametrize(
     "bad",
     [
