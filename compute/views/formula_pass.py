@@ -35,7 +35,7 @@ class FormulaPass:
         for name in (*readings(self._engine.description), self._engine.description.head.output):
             work = FormulaWork(self._engine, self._results)
             shape = formula_shape(self._engine, name)
-            if all(shape):
+            if all(shape) and self.explains(name):
                 plan(self._engine, work, TensorIndex(name, (0,) * len(shape)))
                 kinds = {id(dispatch.pipeline) for dispatch in work.dispatches}
                 if not kinds <= seen:

@@ -23,6 +23,9 @@ Results: TypeAlias = "npt.NDArray[np.float32]"
 Plan: TypeAlias = "Callable[[Results], Formula]"  # makes the formula of the results, once they have arrived
 
 
+_PLANNED = (Alias, Add, Gather, LayerNorm, Linear, Activation, Attention)
+
+
 def plan(engine: Engine, work: FormulaWork, element: TensorIndex) -> Plan:
     """Ask `work` for the numbers of an element of an activation or the logits of the latest pass.
 
@@ -49,8 +52,12 @@ def plan(engine: Engine, work: FormulaWork, element: TensorIndex) -> Plan:
 
 
 def explained(engine: Engine, name: str) -> bool:
-    """True when elements of `name` have formulas: activations, what follows from them, and the logits."""
-    return name == engine.description.head.output or name in readings(engine.description)
+    """True when elements of `name` have formulas: activations, what follows from them, and the logits.
+
+    An operation of a kind that has no plan here has none.
+    """
+    reading = readings(engine.description).get(name)
+    return name == engine.description.head.output or (reading is not None and isinstance(reading.operation, _PLANNED))
 
 
 def _reading(engine: Engine, name: str) -> Reading | None:

@@ -13,12 +13,14 @@ from compute.forward.load_options import LoadOptions
 from compute.forward.whole_pass import WholePass
 from compute.gpu.wgpu_native import poll
 from compute.models.config import ModelConfig
+from compute.models.operations import Linear
 from compute.models.tensor_index import TensorIndex
 from compute.selftest.check import KERNEL, Errors
 from compute.selftest.formulas import Exact, compare, formulas, random_elements
 from compute.selftest.gpu import run_pass
 from compute.selftest.models import SMALL, loud_model, rounded_model, some_tokens
 from compute.selftest.statistics import corrupted_model
+from compute.views import formula_plans
 from compute.views.formula import TOP, Source, Terms, formula
 from compute.views.formula_pass import FormulaPass
 from compute.weights.checkpoint import open_model
@@ -129,6 +131,12 @@ def test_what_a_pass_has(small: FormulaPass) -> None:
     assert not small.has(TensorIndex("h.0.ln_1", (7, 0)))
     assert small.explains("h.0.attn.scores")
     assert not small.explains("wte")
+
+
+def test_an_operation_without_a_plan_has_no_formula(small: FormulaPass, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formula_plans, "_PLANNED", (Linear,))
+    assert small.explains("h.0.mlp.c_fc")
+    assert not small.explains("h.0.mlp.gelu")
 
 
 @pytest.mark.parametrize(
