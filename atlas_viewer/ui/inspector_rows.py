@@ -13,6 +13,7 @@ from compute.models.tensor_index import TensorIndex
 from compute.views.strip_layout import Span
 
 _TOKENS_LISTED = 3
+_PATTERN = ("head", "query", "key")  # the axes of an attention pattern
 
 
 def facts(state: State, element: TensorIndex, tokenizer: TokenCodec | None) -> list[tuple[str, str]]:
@@ -40,7 +41,8 @@ def facts(state: State, element: TensorIndex, tokenizer: TokenCodec | None) -> l
     if value is not None:
         lines.append(("Sign", _sign(inspection, info, value)))
     if info.per_token:
-        lines += _context(state, element.index[-2])
+        key = element.index[-1] if len(element.index) == len(_PATTERN) else None
+        lines += _context(state, element.index[-2], key)
     if info.by_vocabulary:
         lines.append(("Vocabulary", _vocabulary(state, tokenizer, info, element, cell)))
     return lines
@@ -80,10 +82,25 @@ def largest(inspection: Inspection, name: str) -> float | None:
     return statistics[name].absmax if name in statistics else None
 
 
-def _context(state: State, row: int) -> list[tuple[str, str]]:
-    position = f"{row + 1} of {state.inspection.rows}, position {state.inspection.first_position + row}"
+def _context(state: State, row: int, key: int | None) -> list[tuple[str, str]]:
+    """Token and position of a row of an activation; query and key of an element of an attention pattern."""
+    if key is None:
+        return [("Token", _token_in(state, row)), ("Position", _position(state, row))]
+    return [
+        ("Query", _token_in(state, row)),
+        ("Key", _token_in(state, key) + (", later: masked" if key > row else "")),
+        ("Query at", _position(state, row)),
+        ("Key at", _position(state, key)),
+    ]
+
+
+def _token_in(state: State, row: int) -> str:
     token = context_token(state, row)
-    return [("Token", f"{quoted(token[1])}  {token[0]}" if token else "-"), ("Position", position)]
+    return f"{quoted(token[1])}  {token[0]}" if token else "-"
+
+
+def _position(state: State, row: int) -> str:
+    return f"{row + 1} of {state.inspection.rows}, position {state.inspection.first_position + row}"
 
 
 def _vocabulary(

@@ -9,6 +9,7 @@ from imgui_bundle import ImVec2, imgui
 from atlas_viewer.state import selecting
 from atlas_viewer.state.attention_layout import attention_layout
 from atlas_viewer.state.attention_view import ORDERS, STEP_TITLES, STEPS, AttentionView
+from atlas_viewer.state.inspection import shown_value
 from atlas_viewer.state.navigation import ATTENTION
 from atlas_viewer.state.quoting import quoted
 from atlas_viewer.state.state import State
@@ -63,7 +64,25 @@ def draw(state: State, services: Services) -> None:
     copy_value(state)
     if state.ui.details:
         imgui.set_cursor_screen_pos(ImVec2(corner.x, corner.y + space.y - line + imgui.get_style().item_spacing.y))
+        _details(state, texts)
+
+
+def _details(state: State, texts: tuple[str, ...]) -> None:
+    """Say on one line what the query and the key in view have to do with each other."""
+    view, line = state.attention, state.attention.current_line
+    if view.query is None or view.key is None or max(view.query, view.key) >= len(texts):
         value_line(state, _HINT)
+        return
+    text = f"query {texts[view.query]} ({view.query}), key {texts[view.key]} ({view.key}): "
+    if line is None or view.key >= len(line.query_scores):
+        text += "..."
+    elif view.key > view.query:
+        text += f"score {shown_value(float(line.query_scores[view.key]))}, masked because the key is later"
+    else:
+        score, weight = (float(values[view.key]) for values in (line.query_scores, line.query_weights))
+        text += f"score {shown_value(score)}, weight {shown_value(weight)}"
+    with theme.numbers():
+        imgui.text_unformatted(elided(text, imgui.get_content_region_avail().x))
 
 
 def _nothing(state: State) -> None:

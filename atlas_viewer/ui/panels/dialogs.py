@@ -17,10 +17,11 @@ from .widgets import dim
 _INPUT = (
     ("Wheel, drag", "zoom Strip or Map around the cursor, pan"),
     ("Double-click", "on Strip: show all of it; on Map: go to the weights that produced a value"),
+    ("Wheel", "on Attention: change the layer; with Ctrl, zoom the matrices"),
     ("Click", "select a value or token, or nothing; on a name on Map: show the tensor or block of that name"),
     ("Side buttons", "of the mouse, on Map: back and forward"),
     ("Right-click", "pin the value under the cursor"),
-    ("Arrow keys", "move the inspected cell or pin; without one, pan Strip or Map"),
+    ("Arrow keys", "move the inspected cell or pin; without one, pan Strip or Map; on Attention: choose a head"),
     ("Click, drag", "on the timeline: go to a step; Left and Right go on from there"),
     ("Drop", "a recording, or a model's file or folder, on the window: open it"),
     ("Ctrl+C", "copy the inspected value"),
@@ -52,6 +53,13 @@ _PAGES = {
         "number.",
         "G goes to an index such as h.3.mlp.c_fc.weight[12, 70] or h.3.attn.pattern[2, 7, 3] (head, query, key), or to "
         "a tensor or a part of the model by name.",
+    ),
+    "Attention": (
+        "Attention shows every attention head of every layer as a small triangle, with a row for each query, the token "
+        "that gathers information, and a column for each key, a token that it may gather it from. One head is enlarged "
+        "in three steps: scores, the mask that hides later tokens, and the softmax that turns each row into weights.",
+        "Point at a cell or a token: the lines in the text below are as wide as the weights. Sort the heads to find "
+        "those that attend to the previous token, to the first one, or to what followed the same token earlier.",
     ),
     "Sampling": (
         "The last layer gives every token of the vocabulary a score, its logit. The logits are divided by the "
