@@ -215,8 +215,8 @@ class AttentionView:
 
 def rank(values: np.ndarray, *, rising: bool) -> tuple[int, ...]:
     """Indices of float values [n] from the best to the worst, NaN last, equal ones in their order."""
-    keys = np.where(np.isnan(values), np.inf, values if rising else -values)
-    return tuple(int(index) for index in np.argsort(keys, kind="stable"))
+    order = np.lexsort((values if rising else -values, np.isnan(values)))
+    return tuple(int(index) for index in order)
 
 
 def strongest(weights: np.ndarray, most: int = MOST_LINES) -> list[tuple[int, float]]:

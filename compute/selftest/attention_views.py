@@ -72,20 +72,19 @@ def walls(engine: Engine, lengths: tuple[int, ...]) -> Iterator[Check]:
     """Tiles and statistics while a text grows to each of `lengths`, then for a text that starts again."""
     errors, numbers, tokens = Errors(), Errors(), some_tokens(engine.config, max(lengths))
     wall, colors, before = AttentionWall(engine), ATTENTION_COLORS["dark"], 0
-    for rows in (*lengths, lengths[-1] // 2):
+    for rows in (*lengths, -(-lengths[-1] // 2)):
         _grow(engine, tokens[:rows], before)
         finish(wall)
         before = rows
         pattern = attention_model.weights(all_scores(engine))
         blocks = attention_model.tiles(pattern, pool_for(rows))
         order = (*reversed(range(1, wall.heads)), None, 0)[: wall.heads]
-        columns, side = max(1, wall.heads // 2), max(3, 2 * wall.cells // 3)
-        high = -(-wall.heads // columns)
-        picture = WallPicture(columns * (side + 2), high * (side + 3), columns, side + 2, side + 3, side, order)
-        what = f"{rows} rows"
-        errors.colors(
-            read_picture(engine, wall.paint(picture, colors)), attention_model.wall(blocks, picture, colors), what
-        )
+        what, columns = f"{rows} rows", max(1, wall.heads // 2)
+        for side in (max(1, 2 * wall.cells // 3), wall.cells + 2):
+            width, height = columns * (side + 2), -(-wall.heads // columns) * (side + 3)
+            picture = WallPicture(width, height, columns, side + 2, side + 3, side, order)
+            painted = read_picture(engine, wall.paint(picture, colors))
+            errors.colors(painted, attention_model.wall(blocks, picture, colors), f"{what}, tiles of {side}")
         found, expected = read_statistics(engine, wall), attention_model.statistics(pattern, tokens[:rows])
         numbers.same(found.repeats, expected.repeats, f"{what}: repeated tokens")
         numbers.close(found.means, expected.means, what)
@@ -144,6 +143,7 @@ def pictures(engine: Engine, rows: int) -> Check:
 def checks(engine: Engine) -> Iterator[Check]:
     """The checks of the attention views of one engine."""
     longest = engine.context
-    yield from walls(engine, (1, 2, 3, min(64, longest), min(65, longest), longest - 1, longest))
-    yield heads(engine, (1, 2, 3, min(65, longest), longest - 1, longest))
+    lengths = tuple(sorted({max(1, min(rows, longest)) for rows in (1, 2, 3, 64, 65, longest - 1, longest)}))
+    yield from walls(engine, lengths)
+    yield heads(engine, lengths)
     yield pictures(engine, min(20, longest))

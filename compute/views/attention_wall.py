@@ -68,8 +68,11 @@ class HeadStatistics:
 class AttentionWall:
     """The tiles of all heads. `layers` has the attention of each layer; it is empty for a model without attention."""
 
-    def __init__(self, engine: Engine) -> None:
-        """Allocates buffers; computes nothing yet."""
+    def __init__(self, engine: Engine, most: int | None = None) -> None:
+        """Allocates buffers; computes nothing yet.
+
+        most: products of one channel that one update may compute, by default as many as fit into a frame.
+        """
         self._engine, self.layers = engine, engine.description.attention
         self.heads = sum(attention.heads for attention in self.layers)
         self.rows = 0  # rows that the tiles contain
@@ -77,7 +80,7 @@ class AttentionWall:
         self._cursor, self._pool, self._epoch = 0, 1, -1
         device, count = engine.device, max(1, self.heads)
         positions = max(1, len(self.layers) * max((attention.heads for attention in self.layers), default=0))
-        self._most = _PRODUCTS_SOFTWARE if is_software(device.adapter) else _PRODUCTS
+        self._most = most or (_PRODUCTS_SOFTWARE if is_software(device.adapter) else _PRODUCTS)
         usage = wgpu.BufferUsage
         storage = usage.STORAGE | usage.COPY_SRC | usage.COPY_DST
         self._tiles = device.create_buffer(label="attention tiles", size=4 * count * TILE * TILE, usage=storage)

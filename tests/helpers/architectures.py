@@ -55,6 +55,21 @@ def bare(config: ModelConfig) -> Description:
     return m.description("bare")
 
 
+def without_attention(config: ModelConfig) -> Description:
+    """Tokens, one MLP per block, and a head: no operation mixes tokens."""
+    c, about = config.channels, collections.defaultdict[str, str](str)
+    m = Builder(config, about)
+    m.section("embedding")
+    stream: Operation = m.gather("tokens", m.weight("table", config.padded_vocabulary, c), by="token")
+    for block in range(config.layers):
+        m.section(f"block {block}", block)
+        hidden = m.activation("relu", m.linear("hidden", m.layer_norm("ln", stream), "mlp.in", 2 * c), "relu")
+        stream = m.add("post", stream, m.linear("mlp", hidden, "mlp.out", c))
+    m.section("head")
+    m.head("logits", m.layer_norm("ln_f", stream), m.weight("unembed", config.padded_vocabulary, c))
+    return m.description("no-attention")
+
+
 def altered(description: Description, output: str, **fields: Any) -> Description:
     """`description` with other `fields` of the operation that writes `output`."""
     sections = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from compute.gpu.device import is_software
 from compute.gpu.kernels import Kernel, Kernels, shared_kernels
 from compute.selftest import (
     attention,
+    attention_views,
     check,
     draws,
     elementwise,
@@ -81,6 +83,11 @@ def test_every_kernel_runs(proved: tuple[Proof, set[str]], device: wgpu.GPUDevic
 
 def engine_of(dtype: str = "f32") -> Engine:
     return Engine.load(loud_model(SMALL), LoadOptions(context=SMALL.positions, weights=dtype, program="rows"))
+
+
+def attention_group(_: Gpu) -> Iterator[Check]:
+    config = dataclasses.replace(SMALL, positions=70)
+    yield from attention_views.checks(Engine.load(loud_model(config), LoadOptions(context=70, program="rows")))
 
 
 def lens_group(_: Gpu) -> Iterator[Check]:
@@ -175,6 +182,16 @@ MUTANTS = (
      viewed(formulas.formulas)),
     ("formula/token_row", "+ params.row]", "]", viewed(formulas.formulas)),
     ("statistics/rows", "- 107", "- 106", viewed(statistics_checks.statistics)),
+    ("attention/rows", "t + 2u", "t + 1u", attention_group),
+    ("attention/rows", "f32(row - t)", "f32(row)", attention_group),
+    ("attention/rows", "min((block + 1u) * params.pool, keys)", "block * params.pool + 1u", attention_group),
+    ("attention/clear", "first.x + group.y", "group.y", attention_group),
+    ("attention/totals", "1u + thread", "thread", attention_group),
+    ("attention/wall", "first.y * TILE + first.x", "first.x * TILE + first.y", attention_group),
+    ("attention/scores", "key <= row", "key < row", attention_group),
+    ("attention/weights", "t <= row)", "t < row)", attention_group),
+    ("attention/line", "t * CONTEXT + params.y", "params.y * CONTEXT + t", attention_group),
+    ("attention/matrix", "row + 1)", "row)", attention_group),
     ("strip/paint", "0.08", "0.16", viewed(strip_checks.strip)),
     ("map/paint", "sqrt(share)", "share", lambda _: map_checks.maps(engine_of(), loud_model(SMALL), 2)),
     ("map/center", "if (is_finite(value))", "if (true)", lambda gpu: iter([map_checks.center(gpu, 257)])),
