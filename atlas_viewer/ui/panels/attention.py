@@ -82,7 +82,7 @@ def _details(state: State, texts: tuple[str, ...]) -> None:
         score, weight = (float(values[view.key]) for values in (line.query_scores, line.query_weights))
         text += f"score {shown_value(score)}, weight {shown_value(weight)}"
     with theme.numbers():
-        imgui.text_unformatted(elided(text, imgui.get_content_region_avail().x))
+        imgui.text_colored(theme.now.text, elided(text, imgui.get_content_region_avail().x))
 
 
 def _nothing(state: State) -> None:
