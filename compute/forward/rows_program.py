@@ -109,7 +109,8 @@ class RowsProgram(Program):
     ) -> list[Dispatch]:
         """The logits, float32 [rows, padded vocabulary], of any inputs of the head, x [rows, inputs].
 
-        rows: a power of two below CHUNK on software adapters, or a multiple of CHUNK; state: one of so many rows, by default that of the program.
+        rows: a multiple of CHUNK, or a smaller power of two; state: one of so many rows, by default that of the
+        program.
         """
         run = self._product(Product(self._description.head, x, logits, rows, state=state))
         self._write_params()

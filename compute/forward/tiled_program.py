@@ -50,6 +50,7 @@ class TiledProgram(RowsProgram):
     def head_of(
         self, x: wgpu.GPUBuffer, logits: wgpu.GPUBuffer, rows: int, state: wgpu.GPUBuffer | None = None
     ) -> list[Dispatch]:
+        """As in the rows program; rows: a multiple of 16."""
         head = self._description.head
         storage = self._storages[head.weight.name]
         outputs, inputs = head.weight.shape

@@ -91,7 +91,7 @@ def attention_group(_: Gpu) -> Iterator[Check]:
 
 
 def lens_group(_: Gpu) -> Iterator[Check]:
-    yield lens.small_runner(loud_model(SMALL), "f32").lens_errors(5, 97).check("lens", "", check.PASS)
+    yield lens.small_runner(lens.twins(SMALL), "f32").lens_errors(5, 97).check("lens", "", check.PASS)
 
 
 def lens_of_file(_: Gpu) -> Iterator[Check]:
@@ -212,7 +212,7 @@ MUTANTS = (
     ("lens/unembed", "value -= weight_quad", "value += weight_quad", attribution_group),
     ("lens/direction", "- center) * inverse", ") * inverse", attribution_group),
     ("lens/pull", "row += LANES", "row += 2u * LANES", attribution_group),
-    ("lens/dots", "c += THREADS", "c += 65u", attribution_group),
+    ("lens/dots", "c < SIZE;", "c < SIZE - 1u;", attribution_group),
     ("lens/neurons", "value * direction[i]", "value * direction[0]", attribution_group),
     ("lens/sources", "* 3u + 2u", "* 3u + 1u", attribution_group),
     ("forward/head_rows", "partial[first + 7u]", "partial[first + 6u]", head_rows),
