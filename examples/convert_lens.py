@@ -1,4 +1,4 @@
-"""Converts a lens that implies identity, h' = h + h A^T + b, to one that does not: adds 1 to the diagonal of each matrix.
+"""Converts a lens that implies identity, h' = h + h A^T + b, to one that does not: adds 1 to each diagonal.
 
 Tuned lenses are often stored as such a correction. `python examples/convert_lens.py IN OUT` reads and writes .npz or
 .safetensors files with arrays POINT.weight [C, C] (out, in) and POINT.bias [C], where POINT is such as h.3.resid_post.

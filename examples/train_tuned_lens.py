@@ -40,7 +40,7 @@ def streams(model: av.Model, batch: list[list[int]]) -> dict[str, np.ndarray]:
 
 
 def fitted(x: np.ndarray, y: np.ndarray, ridge: float) -> tuple[np.ndarray, np.ndarray]:
-    """weight [C, C] and bias [C] so that x W^T + b is close to y: the identity plus a correction, kept small by ridge."""
+    """weight [C, C] and bias [C] with x W^T + b close to y: the identity plus a correction that ridge keeps small."""
     x_mean, y_mean = x.mean(axis=0), y.mean(axis=0)
     centered, error = x - x_mean, (y - y_mean) - (x - x_mean)
     gram = centered.T @ centered

@@ -11,6 +11,8 @@ from compute.lens.attribution import LogitPart, NeuronPart
 from compute.lens.attribution_pass import AttributionPass
 from compute.lens.self_check import SelfCheck
 
+from .texts import integer
+
 
 @dataclass(frozen=True)
 class Attribution:
@@ -45,11 +47,11 @@ def attribution_of(
     position: int,
 ) -> Attribution:
     """The attribution over a text that fits into the context. Blocks. Raises `UsageError`."""
-    count = len(tokens)
-    if isinstance(position, bool) or not isinstance(position, int) or not -count <= position < count:
+    count, index = len(tokens), integer(position)
+    if index is None or not -count <= index < count:
         raise UsageError(f"{option('position', position)}: the text has {count} tokens; give {-count} to {count - 1}")
     passes.run(tokens)
-    found = attribution.now(target, against, position % count)
+    found = attribution.now(target, against, index % count)
     return Attribution(
         tokens=list(tokens),
         position=found.position,

@@ -67,6 +67,7 @@ def lens_of(
     lens_file: Path | str | None,
 ) -> Lens:
     """The lens over a text that fits into the context. Blocks. Raises `UsageError`, `CheckpointError`."""
+    lens.check(target, top)
     file = None if lens_file is None else read_lens_file(lens_file, engine.description)
     lens.matrices = None if file is None else LensMatrices.upload(engine.device, file)
     passes.run(tokens)

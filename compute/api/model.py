@@ -10,7 +10,8 @@ from compute.errors import UsageError
 from compute.generate import generator
 from compute.io.escape import one_line
 from compute.lens.attribution_pass import AttributionPass
-from compute.lens.lens_pass import DEFAULT_TOP, LensPass
+from compute.lens.lens_cells import DEFAULT_TOP
+from compute.lens.lens_pass import LensPass
 from compute.sampling.options import GenerateOptions
 from compute.views.formula import Formula
 from compute.views.formula_pass import FormulaPass

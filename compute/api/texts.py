@@ -54,13 +54,13 @@ class Texts:
         """
         if isinstance(value, str):
             return token_id(value, self._vocabulary, self._tokenizer, name)
-        number = _integer(value)
+        number = integer(value)
         if number is None:
             raise UsageError(f"{option(name)}{one_line(repr(value), _SHOWN)}: must be text or a token id")
         return checked_id(number, self._vocabulary, name)
 
     def _id(self, token: object, where: str) -> int:
-        number = _integer(token)  # not int(), which would accept 1.5 and "1"
+        number = integer(token)  # not int(), which would accept 1.5 and "1"
         if number is None:
             raise UsageError(f"{where}token {one_line(repr(token), _SHOWN)}: must be an integer")
         if not 0 <= number < self._vocabulary:
@@ -75,7 +75,7 @@ def is_batch(prompt: object) -> bool:
     if isinstance(prompt, str):
         return False
     items = _sequence(prompt, "")
-    return len(items) > 0 and _integer(items[0]) is None and hasattr(items[0], "__len__")
+    return len(items) > 0 and integer(items[0]) is None and hasattr(items[0], "__len__")
 
 
 def _sequence(text: object, where: str) -> Sequence[Any]:
@@ -88,7 +88,8 @@ def _sequence(text: object, where: str) -> Sequence[Any]:
     return text  # type: ignore[return-value]
 
 
-def _integer(value: object) -> int | None:
+def integer(value: object) -> int | None:
+    """The value as an int; None for other types, among them bool and float."""
     if isinstance(value, bool):
         return None
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MAX_TOP = 100  # tokens of a cell
+DEFAULT_TOP, MAX_TOP = 5, 100  # tokens of a cell
 HEADER = 12  # words of a result before its tokens, see wgsl/lens/top.wgsl
 _NO_TOKEN = 0xFFFFFFFF
 

@@ -12,12 +12,10 @@ from compute.forward.engine import Engine
 from compute.gpu.async_readback import AsyncReadback
 from compute.gpu.wgpu_native import poll
 
-from .lens_cells import MAX_TOP, LensCells, parse_cells, result_words
+from .lens_cells import DEFAULT_TOP, MAX_TOP, LensCells, parse_cells, result_words
 from .lens_chunk import LensChunk, positions_at_once
 from .lens_matrices import LensMatrices
 from .points import lens_points
-
-DEFAULT_TOP = 5
 
 
 class LensPass:
@@ -36,6 +34,15 @@ class LensPass:
         self._readback: AsyncReadback[LensCells] = AsyncReadback(engine.device, "lens")
         self._final: tuple[wgpu.GPUBuffer, int] | None = None  # logits, and the row of the last cell
 
+    def check(self, target: int | None, top: int) -> None:
+        """Raise `UsageError` for a token or a number of tokens that the model or the lens does not have."""
+        vocabulary = self._engine.config.vocabulary
+        most = min(MAX_TOP, vocabulary)
+        if isinstance(top, bool) or not isinstance(top, int) or not 1 <= top <= most:
+            raise UsageError(f"{option('top', top)}: must be from 1 to {most}")
+        if target is not None and not 0 <= target < vocabulary:
+            raise UsageError(f"{option('target', target)}: must be from 0 to {vocabulary - 1}")
+
     def newest(self, target: int | None = None, top: int = DEFAULT_TOP) -> bool:
         """Request all points of the newest position. False while an earlier result is in flight."""
         last = self._engine.registry.rows - 1
@@ -47,12 +54,8 @@ class LensPass:
         target: a token id, whose logit and rank are wanted; top: tokens to report for each cell, up to 100.
         Raises `UsageError` for values out of range.
         """
-        vocabulary, rows = self._engine.config.vocabulary, self._engine.registry.rows
-        most = min(MAX_TOP, vocabulary)
-        if not 1 <= top <= most:
-            raise UsageError(f"{option('top', top)}: must be from 1 to {most}")
-        if target is not None and not 0 <= target < vocabulary:
-            raise UsageError(f"{option('target', target)}: must be from 0 to {vocabulary - 1}")
+        self.check(target, top)
+        rows = self._engine.registry.rows
         if not positions or positions.step != 1 or positions.start < 0 or positions.stop > rows:
             raise UsageError(f"positions {positions.start} to {positions.stop - 1}: the latest pass has {rows} rows")
         size = 4 * len(positions) * len(self.points) * result_words(top)

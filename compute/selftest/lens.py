@@ -17,7 +17,7 @@ from compute.lens.lens_cells import LensCells
 from compute.lens.lens_file import LensFile
 from compute.lens.lens_matrices import LensMatrices
 from compute.lens.lens_pass import LensPass
-from compute.models.architectures import parameter_shapes
+from compute.models.architectures import describe, parameter_shapes
 from compute.models.config import ModelConfig
 from compute.weights.checkpoint import ArrayModel, WeightSource
 
@@ -113,7 +113,8 @@ def twins(config: ModelConfig) -> ArrayModel:
     """A model in which most tokens have a twin with the same logit, 50 ids higher."""
     model = loud_model(config)
     arrays = {name: model.tensor(name) for name in parameter_shapes(config)}
-    arrays["wte"][50:] = arrays["wte"][: len(arrays["wte"]) - 50]
+    table = arrays[describe(config).token_table.name]
+    table[50:] = table[: len(table) - 50]
     return ArrayModel(model.name, config, arrays)
 
 

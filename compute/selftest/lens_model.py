@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compute.models.architectures import describe
+from compute.models.names import split_name
 from compute.models.operations import Attention, Linear, Operation, Weight
 from compute.weights.checkpoint import WeightSource
 
@@ -92,7 +93,8 @@ def _terms(stream: tuple[str, ...], source: WeightSource) -> list[tuple[str, Ope
     found: list[tuple[str, Operation]] = []
     for point in stream:
         for term in description.contributors(point):
-            name = term.rpartition(".")[0] if term.startswith("h.") and term.count(".") > 2 else term
+            block, short = split_name(term)
+            name = term.rpartition(".")[0] if block is not None and "." in short else term
             found.append((name, description.outputs[term]))
     return found
 

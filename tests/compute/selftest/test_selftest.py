@@ -25,7 +25,6 @@ from compute.selftest import (
     draws,
     elementwise,
     formulas,
-    lens,
     lookups,
     matmul,
     norm,
@@ -42,6 +41,9 @@ from compute.selftest.models import SMALL, loud_model
 from compute.selftest.run import Proof, prove
 
 from helpers.command_line import Run, runner
+from helpers.mutants import Mutate, mutate
+
+__all__ = ["mutate"]
 
 pytestmark = pytest.mark.gpu
 
@@ -88,20 +90,6 @@ def engine_of(dtype: str = "f32") -> Engine:
 def attention_group(_: Gpu) -> Iterator[Check]:
     config = dataclasses.replace(SMALL, positions=70)
     yield from attention_views.checks(Engine.load(loud_model(config), LoadOptions(context=70, program="rows")))
-
-
-def lens_group(_: Gpu) -> Iterator[Check]:
-    yield lens.small_runner(lens.twins(SMALL), "f32").lens_errors(5, 97).check("lens", "", check.PASS)
-
-
-def lens_of_file(_: Gpu) -> Iterator[Check]:
-    runner = lens.small_runner(loud_model(SMALL), "f32")
-    file = lens.random_lens(runner.lens.points, SMALL.channels)
-    yield runner.lens_errors(5, 8, file).check("lens", "", check.PASS)
-
-
-def attribution_group(_: Gpu) -> Iterator[Check]:
-    yield lens.small_runner(loud_model(SMALL), "f32").attribution_errors(5, 9, 7).check("parts", "", check.PASS)
 
 
 def head_rows(gpu: Gpu) -> Iterator[Check]:
@@ -202,52 +190,12 @@ MUTANTS = (
      lambda _: map_checks.maps(engine_of(), loud_model(SMALL), 2)),
     ("map/cells", "- min(size.y, high)) / 2u", "- min(size.y, high)) / 2u + 1u",
      lambda _: map_checks.maps(engine_of(), loud_model(SMALL), 2)),
-    ("lens/gather", "aim.first + group.x", "aim.first", lens_group),
-    ("lens/translate", "total + bias", "1.001 * total + bias", lens_of_file),
-    ("lens/norms", "dot(added, added)", "dot(added, x)", lens_group),
-    ("lens/scan", "* (mine.highest - logit2)", "* (mine.highest - logit1)", lens_group),
-    ("lens/scan", "key3 > wanted_key", "key3 >= 1u", lens_group),
-    ("lens/top", "candidate > last_token", "candidate < last_token", lens_group),
-    ("lens/top", "next = max(next, key)", "next = key", lens_group),
-    ("lens/unembed", "value -= weight_quad", "value += weight_quad", attribution_group),
-    ("lens/direction", "- center) * inverse", ") * inverse", attribution_group),
-    ("lens/pull", "row += LANES", "row += 2u * LANES", attribution_group),
-    ("lens/dots", "c < SIZE;", "c < SIZE - 1u;", attribution_group),
-    ("lens/neurons", "value * direction[i]", "value * direction[0]", attribution_group),
-    ("lens/sources", "* 3u + 2u", "* 3u + 1u", attribution_group),
     ("forward/head_rows", "partial[first + 7u]", "partial[first + 6u]", head_rows),
     ("forward/head_rows", "row0 + r < state.rows", "row0 + r <= state.rows", head_rows),
     ("forward/head_rows", "+ bias[params.first_out", "+ bias[0u * params.first_out", head_rows),
     ("decode/attention", "sum * SCALE", "sum * 1.001 * SCALE", fused),
     ("forward/matmul_tiled", "bias[out]", "1.001 * bias[out]", fused),
 )  # fmt: skip
-
-
-Mutate = Callable[[str, str, str], list[int]]
-
-
-@pytest.fixture
-def mutate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mutate]:
-    """Replaces text in a shader; the list that it returns gets the number of replacements at each load."""
-    # Compiled kernels are cached for the whole process: neither correct ones nor wrong ones may remain.
-    shared_kernels.cache_clear()
-    yield lambda shader, text, other: _mutate(monkeypatch, shader, text, other)
-    shared_kernels.cache_clear()
-
-
-def _mutate(monkeypatch: pytest.MonkeyPatch, shader: str, text: str, other: str) -> list[int]:
-    changes: list[int] = []
-    load = wgsl.load
-
-    def changed(name: str, **values: object) -> str:
-        source = load(name, **values)
-        if name == shader:
-            changes.append(source.count(text))
-            source = source.replace(text, other)
-        return source
-
-    monkeypatch.setattr(wgsl, "load", changed)
-    return changes
 
 
 @pytest.mark.parametrize(
