@@ -130,7 +130,7 @@ class AttentionView:
         if wanted in self.heads:
             self.chosen = self.heads.index(wanted)
 
-    def move(self, columns: int, rows: int, per_row: int) -> None:
+    def select_next(self, columns: int, rows: int, per_row: int) -> None:
         """Choose the head so many positions right of and below the one in view, in a wall of `per_row` columns."""
         if not self.heads:
             return

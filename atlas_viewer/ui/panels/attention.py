@@ -148,7 +148,7 @@ def _keys(view: AttentionView) -> None:
     """Let arrow keys choose a head."""
     move = arrow()
     if move is not None:
-        view.move(*move, max(head for _, head in view.heads) + 1)
+        view.select_next(*move, max(head for _, head in view.heads) + 1)
 
 
 def _highlighted(state: State) -> None:

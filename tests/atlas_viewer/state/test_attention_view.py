@@ -65,16 +65,16 @@ def test_induction_has_no_value_without_repeated_tokens() -> None:
 def test_keys_move_through_layers_or_through_the_ranking() -> None:
     view = view_of(3, 4)
     for columns, rows, expected in ((1, 0, (0, 1)), (0, 1, (1, 1)), (0, 5, (2, 1)), (-9, 0, (2, 0)), (0, -1, (1, 0))):
-        view.move(columns, rows, 4)
+        view.select_next(columns, rows, 4)
         assert view.heads[view.chosen] == expected
     view.order = ORDERS[1]
     with_statistics(view, ORDERS[1].statistic, [float(index) for index in range(12)])
     view.chosen = 11
-    view.move(1, 0, 4)
+    view.select_next(1, 0, 4)
     assert view.chosen == 10
-    view.move(0, 1, 4)
+    view.select_next(0, 1, 4)
     assert view.chosen == 6
-    view.move(0, 9, 4)
+    view.select_next(0, 9, 4)
     assert view.chosen == 6, "beyond the last head"
     view.move_layers(1)
     assert view.heads[view.chosen] == (2, 2)
@@ -84,7 +84,7 @@ def test_layers_may_have_different_numbers_of_heads() -> None:
     view = AttentionView(rows=3)
     view.lay_out([(0, 0), (0, 1), (0, 2), (1, 0)], ["a", "b"], [4, 4])
     view.chosen = 2
-    view.move(0, 1, 3)
+    view.select_next(0, 1, 3)
     assert (view.layer, view.head, view.pattern) == (1, 0, "b")
 
 
