@@ -107,3 +107,7 @@ class FetchError(AtlasError):
 
 class TourError(AtlasError):
     """A scripted tour cannot be read or played."""
+
+
+class WalkError(AtlasError):
+    """A walk file cannot be read, or names something that the model does not have."""

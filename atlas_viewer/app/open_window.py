@@ -15,6 +15,7 @@ from atlas_viewer.state.settings import SettingsStore
 from atlas_viewer.state.state import State
 from atlas_viewer.tour.player import read_tour
 from atlas_viewer.tour.recorder import TourRecorder
+from atlas_viewer.walk.pages import Walk
 from compute.errors import AtlasError, OutputError
 from compute.forward.load_options import LoadOptions
 from compute.gpu.device import is_software, shared_device
@@ -40,12 +41,13 @@ def view(
     tour: Path | None = None,
     pictures: Path = Path("."),
     record: Path | None = None,
+    walk: Walk | None = None,
 ) -> None:
     """Open the window, run the prompt, and return when the window is closed.
 
     source: closed together with the window; load: how to load the model, with the context of `options`; tour: file of a
     tour to play, which saves its pictures in the folder `pictures` and closes the window at its end; record: file in
-    which the user's actions are recorded as a tour.
+    which the user's actions are recorded as a tour; walk: the walk to open, which fits the model.
     Raises `AtlasError`s for a bad option or prompt before a window opens, `DisplayError` if none can be opened.
     """
     tokenizer = load_tokenizer()
@@ -59,6 +61,8 @@ def view(
     state = State(prompt, options, loading=f"loading {source.name}")
 
     settings_store = None
+    if walk is not None:
+        state.walks.begin(walk)
     if steps is not None:
         state.ui.view = ATLAS  # as in the versions whose tours are still played
     else:  # a tour starts from the default settings on every machine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from atlas_viewer.app.open_walk import open_walk
 from atlas_viewer.app.open_window import view
 from compute.weights.checkpoint import open_model
 
@@ -16,8 +17,10 @@ def run(arguments: argparse.Namespace) -> int:
     prompt = read_prompt(arguments.prompt)
     if arguments.record_tour is not None:
         reads = generation_files(arguments)
-        check_target(arguments.record_tour, reads if arguments.tour is None else [*reads, arguments.tour])
+        read = [file for file in (arguments.tour, arguments.walk) if file is not None]
+        check_target(arguments.record_tour, [*reads, *read])
     source = open_model(model_spec(arguments))
+    walk = None if arguments.walk is None else open_walk(arguments.walk, source.config)
     options = generate_options(arguments, source.config.positions, source.config.vocabulary)
     view(
         source,
@@ -27,5 +30,6 @@ def run(arguments: argparse.Namespace) -> int:
         tour=arguments.tour,
         pictures=arguments.pictures,
         record=arguments.record_tour,
+        walk=walk,
     )
     return 0

@@ -6,6 +6,8 @@ The title is what people read; it equals the name unless `_TITLES` says otherwis
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from atlas_viewer.state.navigation import ATLAS
 
 _TITLES = {ATLAS: "Strip", "Session": "Recording"}
@@ -23,3 +25,9 @@ def title(name: str) -> str:
 def window(name: str) -> str:
     """The name of the panel's imgui window: imgui shows the title and saves the layout under the name."""
     return f"{title(name)}###{name}"
+
+
+def by_title(names: Iterable[str]) -> dict[str, str]:
+    """The name of each panel by its name and by its title."""
+    known = tuple(names)
+    return {name: name for name in known} | {title(name): name for name in known}
