@@ -18,6 +18,7 @@ from compute.views.map_layout import MapLayout
 from compute.views.palettes import CANVASES, Rgb
 
 from .shape_list import ShapeList
+from .spotlight_shapes import add_spotlight
 
 _SOURCES: Rgb = (0.35, 0.9, 0.45)  # the outline of the weights behind a value
 _MARK = 5.0  # minimum size of a marked cell, relative to the width of a line
@@ -47,7 +48,7 @@ class MapShapes:
         pins = tuple(pin.element for pin in inspection.pins)
         return (
             inspection.focus, inspection.cursor, pins, maps.sources, maps.changed, glow, maps.minimap, maps.line,
-            ui.flow, ui.theme, likeliest(self._state.step),
+            ui.flow, ui.theme, likeliest(self._state.step), maps.spotlight.key,
         )  # fmt: skip
 
     @property
@@ -77,6 +78,7 @@ class MapShapes:
         self._add_frames(shapes)
         self._add_glow(shapes)
         self._add_likeliest(shapes)
+        add_spotlight(shapes, maps.spotlight, maps.line, self._state.ui.theme)
         self._add_marks(shapes)
         if maps.minimap is not None:
             self._add_minimap(shapes, maps, maps.minimap)

@@ -15,12 +15,14 @@ from compute.models.tensor_index import TensorIndex
 from compute.views.map_layout import MapLayout
 from compute.views.map_view import MapView
 
+from .flight import SECONDS, Flight
 from .label_space import HEAD_MARK
 from .map_addresses import box_of, row_and_column, row_boxes
 from .map_camera import CameraPose, MapCamera, ViewHistory
 from .map_labels import MapLabels
 from .map_logits import LogitsCenter
 from .map_viewport import MapViewport, of_last_layer, show, viewport_of
+from .spotlight import NOTHING, Box, Spotlight
 
 _CELL_SEEN = 56.0  # minimum width of a cell after going to it, in pixels
 GLOW = 1.0  # how long new rows glow, in seconds
@@ -57,6 +59,8 @@ class MapState:
     refused: str = ""  # why the typed text led nowhere
     minimap: tuple[float, float, float, float] | None = None  # x, y, width and height in the picture while it is shown
     line: float = 1.0  # width of lines
+    flight: Flight | None = None  # of the camera, which moves by itself
+    spotlight: Spotlight = NOTHING
     labels: KeptLabels = field(default_factory=KeptLabels)
     # (x, y, width, height) in cells: of every tensor, and of the first row of every activation.
     tensors: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)), compare=False)
@@ -119,6 +123,36 @@ class MapState:
             return
         with self._leaving():
             self.camera.frame(box, *self.size)
+
+    def fly(self, box: Box, *, least: float = 0.0, seconds: float = SECONDS) -> CameraPose:
+        """Fly to a box, in units, so that it is as large as possible, with at least `least` units in sight.
+
+        Returns the pose at the end.
+        """
+        x, y, width, height = box
+        wide, high = self.size
+        ahead = MapCamera(self.camera.width, self.camera.height)
+        middle = x + width / 2, y + height / 2
+        width, height = max(width, least), max(height, least)
+        ahead.frame((middle[0] - width / 2, middle[1] - height / 2, width, height), wide, high)
+        self.view_history.visit(self.camera.pose)
+        self.flight = Flight(self.camera.pose, ahead.pose, self.view.scale * self.camera.pose.zoom * wide, seconds)
+        return ahead.pose
+
+    def advance(self, now: float) -> None:
+        """Move the camera along its flight. It ends early when something else has moved the camera. now: in seconds."""
+        flight = self.flight
+        if flight is None:
+            return
+        if flight.pose is not None and flight.pose != self.camera.pose:
+            self.flight = None
+            return
+        pose = flight.at(now)
+        self.camera.look_at(pose.zoom, pose.x, pose.y, *self.size)
+        flight.pose = self.camera.pose
+        if pose == flight.end:
+            self.flight = None
+            self.view_history.visit(self.camera.pose)
 
     def arrive(self) -> None:
         """Go to the target requested before the map was ready."""

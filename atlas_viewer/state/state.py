@@ -14,6 +14,7 @@ from compute.sampling.options import GenerateOptions
 from .camera import StripCamera
 from .candidates import LogitsView
 from .distribution import Distribution
+from .explanation import Explanation
 from .inspection import Inspection
 from .map_state import MapState
 from .model_choice import ModelChoices
@@ -24,6 +25,8 @@ from .runs import Run, Runs
 from .strip_view import StripView
 from .tensor_save import TensorSave
 from .ui_state import UiState
+from .walk_state import WalkState
+from .wavefront import Wavefront
 
 if TYPE_CHECKING:
     from compute.generate.steps import Candidate, StepRecord
@@ -91,6 +94,9 @@ class State:
     spans_left_out: Sequence[str] = ()
     map: MapState = field(default_factory=MapState)
     inspection: Inspection = field(default_factory=Inspection)
+    walks: WalkState = field(default_factory=WalkState)
+    wavefront: Wavefront = field(default_factory=Wavefront)
+    explanation: Explanation = field(default_factory=Explanation)
     recording: RecordingState = field(default_factory=RecordingState)
     save: TensorSave = field(default_factory=TensorSave)
     edges: Sequence[float] = ()  # bin edges of the histograms; empty until known

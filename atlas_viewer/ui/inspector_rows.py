@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from atlas_viewer.state.color_mapping import brightness
+from atlas_viewer.state.context_tokens import context_token
 from atlas_viewer.state.inspection import Inspection, TensorInfo, shown_value
 from atlas_viewer.state.navigation import on_map
 from atlas_viewer.state.protocols import TokenCodec
@@ -49,27 +50,6 @@ def summary(state: State, element: TensorIndex) -> str:
     """Name, index and value on one line."""
     inspection = state.inspection
     return f"{inspection.single(element)} = {shown_value(inspection.value(element))}"
-
-
-def context_start(state: State) -> int:
-    """Index in the text of the first context token of the latest pass."""
-    inspection = state.inspection
-    positions = state.model.positions if state.model else 0
-    if inspection.first_position + inspection.rows < positions or state.run is None or not state.run.steps:
-        return inspection.first_position
-    return state.run.steps[-1].context_start
-
-
-def context_token(state: State, row: int) -> tuple[int, str] | None:
-    """Id and text of the context token in `row`; None while it is unknown."""
-    run = state.run
-    if run is None:
-        return None
-    position = context_start(state) + row
-    if position < len(run.prompt_tokens):
-        return run.prompt_tokens[position]
-    position -= len(run.prompt_tokens)
-    return (run.steps[position].token, run.steps[position].text) if position < len(run.steps) else None
 
 
 def _cell(span: Span, cell: int, how: str) -> list[tuple[str, str]]:

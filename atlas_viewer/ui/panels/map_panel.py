@@ -8,6 +8,7 @@ from collections.abc import Callable
 from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state import navigation
+from atlas_viewer.state.context_tokens import context_token
 from atlas_viewer.state.map_bands import Words
 from atlas_viewer.state.map_hit_test import element_at
 from atlas_viewer.state.map_labels import labels_for
@@ -17,7 +18,6 @@ from atlas_viewer.state.protocols import TokenCodec
 from atlas_viewer.state.quoting import quoted
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, widget_tracking
-from atlas_viewer.ui.inspector_rows import context_token
 from atlas_viewer.ui.services import Services
 from compute.errors import UsageError
 
