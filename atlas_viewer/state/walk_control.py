@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from atlas_viewer.walk.built_in import built_in
 from atlas_viewer.walk.check import Checker
 from atlas_viewer.walk.pages import Page
-from atlas_viewer.walk.subject import Kind, Subject
+from atlas_viewer.walk.subject import LAST, Kind, Subject
 from compute.errors import WalkError
 from compute.models.tensor_index import TensorIndex
 
@@ -40,10 +40,10 @@ def frame(state: State, panels: Mapping[str, str], now: float) -> None:
         return
     if walks.due and _ready(state, page):
         _open(state, page, now)
-    elif page.hold and walks.caption and not walks.held and now - walks.shown_at >= page.hold and not walks.due:
+    elif walks.timed and state.live and not walks.held and now - walks.shown_at >= page.hold and not walks.due:
         walks.go(walks.number + 1)
-    if walks.subject is not None and walks.layout is not state.map.layout:
-        show(state, walks.subject)
+    if _has_moved(state):
+        show(state, walks.subject or page.subject)
     elif walks.pose is not None and state.map.flight is None and state.map.camera.pose != walks.pose:
         walks.subject = None  # the user looks at something else
     _fetch(state, page)
@@ -84,6 +84,17 @@ def _open(state: State, page: Page, now: float) -> None:
         walks.panels.append(page.panel)
 
 
+def _has_moved(state: State) -> bool:
+    """True when the subject is elsewhere: Map has been laid out again, or the newest row is another one."""
+    walks, maps = state.walks, state.map
+    if walks.subject is None or maps.registry is None:
+        return False
+    if walks.layout is not maps.layout:
+        return True
+    follows = walks.subject.row == LAST or LAST in walks.subject.index[:-1]
+    return follows and maps.flight is None and walks.rows != maps.registry.rows and maps.camera.pose == walks.pose
+
+
 def _can_run(state: State) -> bool:
     """True when the run can go on; that of a recording shows what was recorded."""
     return state.run is not None and state.run.paused and state.recording.playback is None
@@ -114,7 +125,8 @@ def show(state: State, subject: Subject) -> None:
     element = element_of(subject, maps.registry)
     if element is not None and subject.kind is Kind.ELEMENT:
         state.inspection.point_at(element)
-    least = max(box[2:]) * maps.size[1] / _SEEN if subject.kind is Kind.ELEMENT else 0.0
+    least = min(box[2:]) * maps.size[1] / _SEEN if subject.kind is Kind.ELEMENT else 0.0
+    walks.rows = maps.registry.rows
     walks.pose = maps.fly(box, least=least, seconds=SECONDS if state.live else 0.0)
 
 

@@ -65,6 +65,7 @@ class WalkState:
     subject: Subject | None = None  # what Map shows brightly; None when nothing is dimmed
     pose: CameraPose | None = None  # of Map when the subject was shown
     layout: MapLayout | None = None  # of Map at that time
+    rows: int = 0  # of the pass at that time
     panels: deque[str] = field(default_factory=deque)  # names of panels to bring to the front, one per frame
     shares: Shares = field(default_factory=Shares)
     invited: bool = False  # the invitation to the one-minute tour is shown

@@ -13,14 +13,14 @@ from .spotlight import Box
 
 def element_of(subject: Subject, registry: Registry) -> TensorIndex | None:
     """The value that an element, or the first value of a row, stands for in the latest pass; None if it has none."""
+    if subject.kind not in (Kind.ROW, Kind.ELEMENT):
+        return None
     shape = registry.shape(registry[subject.name])
     if subject.kind is Kind.ELEMENT:
         index = subject.index
-    elif subject.kind is Kind.ROW and subject.row is not None:
-        index = (subject.row, 0) if subject.head is None else (subject.head, subject.row, 0)
-        index = index[-len(shape) :]
     else:
-        return None
+        row = LAST if subject.row is None else subject.row
+        index = ((row, 0) if subject.head is None else (subject.head, row, 0))[-len(shape) :]
     found = tuple(size - 1 if part == LAST else part for part, size in zip(index, shape, strict=True))
     if any(not 0 <= part < size for part, size in zip(found, shape, strict=True)):
         return None

@@ -13,8 +13,9 @@ from atlas_viewer.walk.built_in import GUIDED, MINUTE
 
 
 def guided(state: State) -> None:
-    """Open the guided walk."""
-    state.walks.wanted = GUIDED
+    """Open the guided walk, or bring the walk that is open to the front."""
+    if state.walks.source is None or state.walks.caption:
+        state.walks.wanted = GUIDED
     state.ui.hidden.discard(PANEL)
     state.ui.front = PANEL
 

@@ -30,6 +30,7 @@ class WidgetRect:
 
 
 _help: list[str] = []  # the tooltip of the widget under the mouse, in the frame being drawn
+_quiet: list[bool] = []  # not empty while no tooltips are shown
 rects: dict[str, WidgetRect] = {}  # those of the frame being drawn, by id
 
 
@@ -44,6 +45,16 @@ def note_help(text: str) -> None:
     flags = imgui.HoveredFlags_
     if text and imgui.is_item_hovered(flags.allow_when_disabled | flags.no_nav_override):
         _help[:] = [text]
+
+
+def be_quiet(quiet: bool) -> None:
+    """Show no tooltips from now on, because something else explains the widget; or show them again."""
+    _quiet[:] = [True] if quiet else []
+
+
+def is_quiet() -> bool:
+    """True while no tooltips are shown."""
+    return bool(_quiet)
 
 
 def help_under_mouse() -> str:

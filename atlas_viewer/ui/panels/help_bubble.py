@@ -28,6 +28,7 @@ def draw(state: State) -> None:
         shown.text = explain(widget_tracking.help_under_mouse(), (info.name, info.sentence) if info else None, panel)
     elif shown.text and max(abs(at[0] - shown.mouse[0]), abs(at[1] - shown.mouse[1])) > theme.em(_MOVED):
         shown.text = ""
+    widget_tracking.be_quiet(bool(shown.text))
     if shown.text:
         _bubble(shown.text)
     shown.panel = ""

@@ -18,6 +18,15 @@ from .widgets import beside, dim, elided, hint, primary_button, tooltip, wrapped
 
 NAME = PANEL
 
+
+
+class _Shown:
+    """The page of the previous frame."""
+
+    page: Page | None = None
+
+
+_shown = _Shown()
 _FORWARD = (imgui.Key.space, imgui.Key.right_arrow)
 _BACKWARD = (imgui.Key.backspace, imgui.Key.left_arrow)
 
@@ -40,6 +49,9 @@ def draw(state: State) -> None:
     footer = imgui.get_frame_height() + style.item_spacing.y
     high = max(imgui.get_content_region_avail().y - footer, theme.em(3))
     if imgui.begin_child("walk text", ImVec2(0, high)):
+        if _shown.page is not page:
+            _shown.page = page
+            imgui.set_scroll_y(0)
         paragraphs(state, page, imgui.get_content_region_avail().x)
         missing = note(state, page)
         if missing:

@@ -17,7 +17,8 @@ from atlas_viewer.walk.subject import Subject
 
 from .widgets import drawable, packed
 
-_GAP = 0.45  # between paragraphs, in ems
+_KEPT = "\x1f"  # stands for a space in a token, at which a line does not end
+_GAP = 0.4  # between paragraphs, in ems
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,12 @@ def _lines(
         if piece.target is not None:
             number = len(links)
             links.append(piece.target)
-        text = drawable(fill(piece.text, lambda name: fact(state, name)))
+        text = fill(piece.text, lambda name: drawable(fact(state, name)).replace(" ", _KEPT))
         for at, part in enumerate(text.split(" ")):
             if at:
                 words.append([])
             if part:
+                part = part.replace(_KEPT, " ")
                 words[-1].append(_Fragment(part, number, imgui.calc_text_size(part).x))
     space = imgui.calc_text_size(" ").x
     lines: list[list[tuple[float, _Fragment]]] = [[]]

@@ -41,10 +41,10 @@ def draw(state: State) -> None:
         beside(theme.em(8))
         buttons = button_width("Next token") + button_width("Close") + 2 * imgui.get_style().item_spacing.x
         imgui.set_next_item_width(max(imgui.get_content_region_avail().x - buttons, theme.em(6)))
-        last = len(wave.steps) - 1
-        changed, index = widget_tracking.slider_int("###wave scrubber", wave.index, 0, last, f"%d of {last}")
+        last = len(wave.steps)
+        changed, number = widget_tracking.slider_int("###wave scrubber", wave.index + 1, 1, last, f"%d of {last}")
         if changed:
-            wave.seek(index)
+            wave.seek(number - 1)
         tooltip("The tensors of the pass, in the order in which the model computes them")
         beside(button_width("Next token"))
         if widget_tracking.button("Next token###wave next"):
