@@ -78,7 +78,7 @@ class MapShapes:
         self._add_frames(shapes)
         self._add_glow(shapes)
         self._add_likeliest(shapes)
-        add_spotlight(shapes, maps.spotlight, maps.line, self._state.ui.theme)
+        add_spotlight(shapes, maps.spotlight, maps.line, maps.view.scale, self._state.ui.theme)
         self._add_marks(shapes)
         if maps.minimap is not None:
             self._add_minimap(shapes, maps, maps.minimap)

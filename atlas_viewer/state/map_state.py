@@ -124,17 +124,19 @@ class MapState:
         with self._leaving():
             self.camera.frame(box, *self.size)
 
-    def fly(self, box: Box, *, least: float = 0.0, seconds: float = SECONDS) -> CameraPose:
+    def fly(self, box: Box, *, least: float = 0.0, covered: float = 0.0, seconds: float = SECONDS) -> CameraPose:
         """Fly to a box, in units, so that it is as large as possible, with at least `least` units in sight.
 
-        Returns the pose at the end.
+        covered: height in pixels of what covers the bottom of the picture. Returns the pose at the end.
         """
         x, y, width, height = box
         wide, high = self.size
         ahead = MapCamera(self.camera.width, self.camera.height)
         middle = x + width / 2, y + height / 2
         width, height = max(width, least), max(height, least)
+        height *= high / max(high - covered, 1)
         ahead.frame((middle[0] - width / 2, middle[1] - height / 2, width, height), wide, high)
+        ahead.drag(0, -covered / 2, wide, high)
         self.view_history.visit(self.camera.pose)
         self.flight = Flight(self.camera.pose, ahead.pose, self.view.scale * self.camera.pose.zoom * wide, seconds)
         return ahead.pose

@@ -19,11 +19,15 @@ def _none() -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Spotlight:
-    """float64 [n, 4] boxes: dimmed ones, which do not overlap, and outlined ones. `key` changes when they do."""
+    """float64 [n, 4] boxes: dimmed ones, which do not overlap, outlined ones, and rows that stay visible from afar.
+
+    `key` changes when they do.
+    """
 
     key: object = None
     dimmed: np.ndarray = field(default_factory=_none)
     outlined: np.ndarray = field(default_factory=_none)
+    rows: np.ndarray = field(default_factory=_none)
     alpha: float = DIM
 
 
@@ -42,14 +46,10 @@ def around(box: Box) -> list[Box]:
     ]
 
 
-def spotlight(dimmed: Iterable[Box], outlined: Iterable[Box], alpha: float = DIM) -> Spotlight:
+def spotlight(dimmed: Iterable[Box], outlined: Iterable[Box], rows: Iterable[Box] = ()) -> Spotlight:
     """A spotlight of boxes."""
-    covers, outlines = tuple(dimmed), tuple(outlined)
-    if not covers and not outlines:
+    key = tuple(dimmed), tuple(outlined), tuple(rows)
+    if not any(key):
         return NOTHING
-    return Spotlight(
-        (covers, outlines, alpha),
-        np.array(covers, np.float64).reshape(-1, 4),
-        np.array(outlines, np.float64).reshape(-1, 4),
-        alpha,
-    )
+    arrays = [np.array(boxes, np.float64).reshape(-1, 4) for boxes in key]
+    return Spotlight(key, arrays[0], arrays[1], arrays[2])

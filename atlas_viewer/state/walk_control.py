@@ -127,7 +127,8 @@ def show(state: State, subject: Subject) -> None:
         state.inspection.point_at(element)
     least = min(box[2:]) * maps.size[1] / _SEEN if subject.kind is Kind.ELEMENT else 0.0
     walks.rows = maps.registry.rows
-    walks.pose = maps.fly(box, least=least, seconds=SECONDS if state.live else 0.0)
+    covered = walks.covered if walks.caption and subject.kind is not Kind.WHOLE else 0.0
+    walks.pose = maps.fly(box, least=least, covered=covered, seconds=SECONDS if state.live else 0.0)
 
 
 def note(state: State, page: Page) -> str:

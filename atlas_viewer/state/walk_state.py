@@ -58,6 +58,7 @@ class WalkState:
     shown_at: float = 0.0  # when the page was opened, in seconds
     visited: set[int] = field(default_factory=set)  # pages that have been opened
     caption: bool = False  # show the pages over the picture, not in the panel
+    covered: float = 0.0  # height of the caption, in pixels of the picture
     held: bool = False  # the mouse is over a caption, so that it stays
     focused: bool = False  # the panel has the keyboard focus
     hovered: Subject | None = None  # of the link under the mouse

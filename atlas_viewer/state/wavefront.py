@@ -100,7 +100,8 @@ class Wavefront:
         return self.made[1]
 
     def _light(self, registry: Registry, layout: MapLayout, row: int) -> Spotlight:
-        computed = set() if self.waits else {step.name for step in self.steps[: self.index + 1]}
+        done = () if self.waits else self.steps[: self.index + 1]
+        computed = {step.name for step in done}
         used = set() if self.waits else set(self.step.weights)
         dimmed: list[Box] = []
         for name, placement in layout.placements.items():
@@ -113,7 +114,8 @@ class Wavefront:
             else:
                 dimmed += _bands(placement)
         outlined = [] if self.waits else row_boxes_of(self.step.name, registry, layout, row)
-        return spotlight(dimmed, outlined)
+        rows = [box for step in done for box in row_boxes_of(step.name, registry, layout, row)]
+        return spotlight(dimmed, outlined, rows)
 
 
 def row_boxes_of(name: str, registry: Registry, layout: MapLayout, row: int) -> list[Box]:

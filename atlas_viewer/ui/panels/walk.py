@@ -19,7 +19,6 @@ from .widgets import beside, dim, elided, hint, primary_button, tooltip, wrapped
 NAME = PANEL
 
 
-
 class _Shown:
     """The page of the previous frame."""
 

@@ -49,7 +49,9 @@ def _caption(state: State) -> None:
     walks, page = state.walks, state.walks.page
     assert page is not None
     with floating("caption", _WIDTH) as width:
-        walks.held = imgui.is_window_hovered()
+        walks.held = imgui.is_window_hovered(imgui.HoveredFlags_.root_and_child_windows)
+        ratio = imgui.get_io().display_framebuffer_scale.x
+        walks.covered = (imgui.get_window_height() + theme.em(1)) * ratio
         with theme.colored(imgui.Col_.text, theme.now.accent):
             imgui.text(page.title)
         paragraphs(state, page, width)

@@ -8,6 +8,7 @@ import pytest
 from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state import navigation
+from atlas_viewer.state.context_tokens import context_token
 from atlas_viewer.state.inspection import ProbedValue, TensorInfo
 from atlas_viewer.state.map_addresses import row_and_column
 from atlas_viewer.state.map_state import GLOW, MapState
@@ -15,7 +16,7 @@ from atlas_viewer.state.quoting import quoted
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import ModelSummary, State
 from atlas_viewer.ui import theme, widget_tracking
-from atlas_viewer.ui.inspector_rows import context_token, facts
+from atlas_viewer.ui.inspector_rows import facts
 from atlas_viewer.ui.services import Services
 from compute.models.tensor_index import TensorIndex
 from compute.sampling.options import GenerateOptions
