@@ -87,12 +87,14 @@ def _open(state: State, page: Page, now: float) -> None:
 def _has_moved(state: State) -> bool:
     """True when the subject is elsewhere: Map has been laid out again, or the newest row is another one."""
     walks, maps = state.walks, state.map
-    if walks.subject is None or maps.registry is None:
+    if walks.subject is None or maps.registry is None or maps.layout is None:
         return False
     if walks.layout is not maps.layout:
         return True
-    follows = walks.subject.row == LAST or LAST in walks.subject.index[:-1]
-    return follows and maps.flight is None and walks.rows != maps.registry.rows and maps.camera.pose == walks.pose
+    if maps.flight is not None or maps.camera.pose != walks.pose:
+        return False
+    follows = walks.subject.row == LAST or LAST in walks.subject.index[:-1] or not state.busy
+    return follows and walks.box != box_of_subject(walks.subject, maps.registry, maps.layout)
 
 
 def _can_run(state: State) -> bool:
@@ -121,12 +123,11 @@ def show(state: State, subject: Subject) -> None:
         return
     if not on_map(state):
         state.ui.view = state.ui.raised = MAP
-    walks.subject, walks.layout = subject, maps.layout
+    walks.subject, walks.layout, walks.box = subject, maps.layout, box
     element = element_of(subject, maps.registry)
     if element is not None and subject.kind is Kind.ELEMENT:
         state.inspection.point_at(element)
     least = min(box[2:]) * maps.size[1] / _SEEN if subject.kind is Kind.ELEMENT else 0.0
-    walks.rows = maps.registry.rows
     covered = walks.covered if walks.caption and subject.kind is not Kind.WHOLE else 0.0
     walks.pose = maps.fly(box, least=least, covered=covered, seconds=SECONDS if state.live else 0.0)
 

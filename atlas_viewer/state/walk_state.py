@@ -11,6 +11,7 @@ from atlas_viewer.walk.subject import Subject
 from compute.models.tensor_index import TensorIndex
 
 from .map_camera import CameraPose
+from .spotlight import Box
 
 if TYPE_CHECKING:
     from compute.models.description import Description
@@ -66,7 +67,7 @@ class WalkState:
     subject: Subject | None = None  # what Map shows brightly; None when nothing is dimmed
     pose: CameraPose | None = None  # of Map when the subject was shown
     layout: MapLayout | None = None  # of Map at that time
-    rows: int = 0  # of the pass at that time
+    box: Box | None = None  # of the subject at that time
     panels: deque[str] = field(default_factory=deque)  # names of panels to bring to the front, one per frame
     shares: Shares = field(default_factory=Shares)
     invited: bool = False  # the invitation to the one-minute tour is shown
