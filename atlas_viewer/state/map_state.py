@@ -166,7 +166,7 @@ class MapState:
         self.camera.look_at(pose.zoom, pose.x, pose.y, *self.size)
         flight.pose = self.camera.pose
         if pose == flight.end:
-            self.flight = None
+            self.flight, self.camera.pose = None, pose
             self.view_history.visit(self.camera.pose)
 
     def arrive(self) -> None:
