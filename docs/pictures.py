@@ -17,6 +17,7 @@ from typing import Any
 
 FOLDER = Path(__file__).parent
 TOUR = FOLDER / "tour.jsonl"
+ATTENTION = FOLDER / "attention.jsonl"
 SCREEN = "1600x1000x24"
 RUN = ("Once upon a time, there was a", "-n", "24", "--temperature", "0")
 SMALL = (*RUN, "--view", "map", "--size", "960x540")
@@ -41,13 +42,15 @@ BEGUN = ("Once upon a time, there was a", "-n", "10", "--temperature", "0", "--c
 
 
 def main() -> int:
-    """Render every picture, play the tour, which takes its own into the folder of its name, then make the animation."""
+    """Render every picture, play the tours, each into the folder of its name, then make the animation."""
     for name, arguments in RENDERED.items():
         print(name, flush=True)
         viewer("render", *arguments, "--out", str(FOLDER / name), out=subprocess.DEVNULL)
     with display() as environment:
         print(TOUR.name, flush=True)
         play((*RUN, "--context", "64"), TOUR, TOUR.with_suffix(""), environment)
+        print(ATTENTION.name, flush=True)
+        play((RUN[0], "-n", "56", *RUN[3:], "--context", "64"), ATTENTION, ATTENTION.with_suffix(""), environment)
         print(FLIGHT.name, flush=True)
         animate(environment)
     return 0

@@ -8,7 +8,7 @@ from .attention_view import STEPS, AttentionView
 
 # In ems.
 _GAP, _LAYER_LABEL, _HEAD_LABEL, _TILE_LABEL = 0.8, 1.9, 1.2, 1.05
-_LABELED_TILE = 3.4  # the narrowest tile with a label below it
+_LABELED_TILE, _WIDE_LABEL = 2.6, 4.1  # the narrowest tile with a label below it, and with one that has a value
 _LARGEST_TILE, _SMALLEST_TILE = 7.0, 0.4
 _ROW_LABEL, _COLUMN_LABEL, _TITLE = 6.0, 4.6, 1.5
 _TEXT, _TALLEST_TEXT = 5.4, 11.0  # the text below
@@ -137,7 +137,7 @@ def _wall(view: AttentionView, width: float, body: float, em: float) -> WallBox:
         label = 0
     pitch = max(_SMALLEST_TILE * em, min(wide, high - label, _LARGEST_TILE * em))
     gap = max(1, int(0.12 * pitch)) if pitch > 6 else 1
-    pitch_x = int(max(pitch, _LABELED_TILE * em)) if label else int(pitch)
+    pitch_x = int(max(pitch, min(wide, _WIDE_LABEL * em))) if label else int(pitch)
     return WallBox(
         left, top, columns, layers, max(2, pitch_x), max(2, int(pitch) + label), max(1, int(pitch) - gap), label
     )

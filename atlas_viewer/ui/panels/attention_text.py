@@ -43,7 +43,9 @@ def draw(view: AttentionView, corner: ImVec2, size: ImVec2, texts: tuple[str, ..
         return
     chip, top = theme.em(_CHIP), theme.em(0.35)
     below = top + chip + theme.em(_LINES)
-    boxes = _fitted(texts, [index for index, _ in linked], size.x, size.y - below)
+    shares = dict(linked)
+    written = shares | _pointed(view, weights)
+    boxes = _fitted(texts, list(written), size.x, size.y - below)
     spare = size.y - below - theme.em(_CHIP + _VALUE) - max((box.y for box in boxes), default=0.0)
     below += min(max(spare, 0.0), theme.em(_MORE))
     mine = next((box for box in boxes if box.index == at), None)
@@ -53,7 +55,6 @@ def draw(view: AttentionView, corner: ImVec2, size: ImVec2, texts: tuple[str, ..
     source = ImVec2(corner.x + x + wide / 2, corner.y + top + chip)
     _chip(ImVec2(corner.x + x, corner.y + top), wide, name, strong=True)
     _beside(view, corner, x, wide, heading, size.x, weights, linked)
-    shares = dict(linked)
     for box in boxes:  # lines first, so that they are behind the chips
         if box.index in shares:
             _line(source, ImVec2(corner.x + box.x + box.width / 2, corner.y + below + box.y), shares[box.index])
@@ -64,10 +65,17 @@ def draw(view: AttentionView, corner: ImVec2, size: ImVec2, texts: tuple[str, ..
             continue
         later = box.index < at if view.reads_key else box.index > at
         _chip(low, box.width, box.text, strong=box.index in (view.key, at), faint=later)
-        if box.index in shares:
-            value = f"{shares[box.index]:.4f}"
+        if box.index in written:
+            value = f"{written[box.index]:.4f}"
             middle = low.x + (box.width - small_width(value)) / 2
             small_text(ImVec2(middle, low.y + chip), theme.now.text, value)
+
+
+def _pointed(view: AttentionView, weights: np.ndarray | None) -> dict[int, float]:
+    """The key under the mouse and its weight, however small; nothing when a key alone is in view."""
+    if weights is None or view.key is None or view.reads_key or view.key >= len(weights):
+        return {}
+    return {view.key: float(weights[view.key])}
 
 
 def _beside(

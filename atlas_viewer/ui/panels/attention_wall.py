@@ -117,5 +117,7 @@ def _labels(view: AttentionView, box: WallBox, start: ImVec2, positions: tuple[i
             continue
         low, value = _tile(box, start, position), view.value(head)
         layer, number = view.heads[head]
-        text = f"L{layer}H{number}" + ("" if value is None else f" {value:.2f}".replace(" 0.", " ."))
+        text = f"L{layer}H{number}"
+        longer = text if value is None else f"{text} {value:.2f}".replace(" 0.", " .")
+        text = longer if small_width(longer) <= box.pitch_x - theme.em(0.25) else text
         small_text(ImVec2(low.x, low.y + box.side + theme.em(0.05)), theme.now.text_dim, text)
