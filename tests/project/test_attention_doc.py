@@ -73,7 +73,8 @@ def test_the_example_of_the_three_steps(runner: ModelRunner) -> None:
     assert says(f'`" who"` and `" lived"`, whose score, {scores[14]:.2f}, is not used')
     assert rank(row, rising=False)[:2] == rank(scores[:14], rising=False)[:2] == (0, 3)
     assert scores[3] < 0
-    assert runner.summary.layers == 8 and runner.summary.heads == HEADS and runner.summary.channels == 32 * HEADS
+    summary = runner.summary
+    assert (summary.layers, summary.heads, summary.channels) == (8, HEADS, 32 * HEADS)
 
 
 def test_the_heads_that_sorting_finds(long: Seen) -> None:
