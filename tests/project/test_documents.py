@@ -112,5 +112,10 @@ def test_every_picture_is_shown_and_made_by_the_script() -> None:
     }
     there = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.png")}
     script = runpy.run_path(str(ROOT / "docs" / "pictures.py"))
-    played = {f"tour/{step['picture']}.png" for step in read_tour(script["TOUR"]) if "picture" in step}
+    played = {
+        f"{tour.stem}/{step['picture']}.png"
+        for tour in (script["TOUR"], script["ATTENTION"])
+        for step in read_tour(tour)
+        if "picture" in step
+    }
     assert shown == there == {*script["RENDERED"], *played}
