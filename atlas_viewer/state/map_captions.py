@@ -30,6 +30,8 @@ def captions(shown: Visible, space: LabelSpace, left: float, top: float) -> None
     if shows_names(shown):
         for band in shown.bands:
             _tensor(shown, space, band, left, top)
+        for region in shown.layout.regions:
+            _region(shown, space, region)
     elif shown.layout.stages and shown.pixels(shown.layout.caption) >= _LEAST + 3:
         first, *blocks, last = shown.layout.regions
         named = {_stage(shown, space, stage) for stage in shown.layout.stages}
@@ -100,8 +102,9 @@ def _stage(shown: Visible, space: LabelSpace, stage: Region) -> str:
     right = x + shown.pixels(stage.width)
     if right < 0:
         return ""
-    size = next(size for size in (STAGE, TENSOR, _LEAST) if shown.pixels(shown.layout.caption) >= size + 3)
-    for text in (f"{block}: {title}", f"{block}: {title.partition(',')[0]}", title.partition(",")[0]):
+    sizes = [size for size in (STAGE, TENSOR, _LEAST) if shown.pixels(shown.layout.caption) >= size + 3]
+    texts = (f"{block}: {title}", f"{block}: {title.partition(',')[0]}", title.partition(",")[0])
+    for text, size in itertools.product(texts, sizes):
         label = Label(text, max(x, 2.0), y - size - 2, size, of=region.title)
         if label.x + label.width <= max(right, x + text_width(block, size)) and space.add(label):
             return region.title
