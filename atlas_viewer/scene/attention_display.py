@@ -100,7 +100,7 @@ class AttentionDisplay:
             self._sorted, self._sorted_at = self._updates, now
             self._waiting += 1
         wanted = self._wanted()
-        if wanted != self._line_for and views.head.request_line(view.shown_query, view.key or 0):
+        if wanted != self._line_for and views.head.known and views.head.request_line(view.shown_query, view.key or 0):
             self._line_for = wanted
             self._waiting += 1
 

@@ -15,7 +15,7 @@ from compute.gpu.async_readback import AsyncReadback
 from compute.gpu.wgpu_native import ComputeEncoder, Dispatch
 
 from .attention_colors import AttentionColors
-from .attention_wall import AttentionWall, head_values, picture_texture
+from .attention_wall import AttentionWall, head_values, picture_texture, products_of
 
 SCORES, MASKED, WEIGHTS = range(3)  # the matrices, in the order of computation
 
@@ -55,12 +55,14 @@ class HeadLine:
 class AttentionHead:
     """The matrices of the head that `select` chose, float32 [context, context] each."""
 
-    def __init__(self, engine: Engine) -> None:
-        """Allocates buffers; computes nothing yet. The model must have attention."""
+    def __init__(self, engine: Engine, most: int | None = None) -> None:
+        """Allocates buffers; computes nothing yet. The model must have attention. most: see `AttentionWall`."""
         self._engine, self.layers = engine, engine.description.attention
         self.layer = self.head = 0
-        self.rows = 0  # rows that the matrices contain
-        self._epoch = -1
+        self.rows = 0  # of the matrices
+        self.ready = 0  # rows that have values of this head, in this pass or an earlier one
+        self._done, self._epoch = 0, -1  # rows that are as in the latest pass
+        self._most = most or products_of(engine)
         device, context, usage = engine.device, engine.context, wgpu.BufferUsage
 
         def buffer(label: str, size: int, extra: int = usage.STORAGE) -> wgpu.GPUBuffer:
@@ -93,38 +95,43 @@ class AttentionHead:
     def select(self, layer: int, head: int) -> None:
         """Choose a head."""
         if (layer, head) != (self.layer, self.head):
-            self.layer, self.head, self._epoch = layer, head, -1
+            self.layer, self.head, self._epoch, self.ready = layer, head, -1, 0
 
     # -- computing
 
     @property
     def complete(self) -> bool:
         """True when the matrices contain the engine's latest pass."""
-        return self.rows == self._engine.registry.rows and self._epoch == self._engine.epoch
+        same = self.rows == self._engine.registry.rows and self._epoch == self._engine.epoch
+        return same and self._done == self.rows
 
     @property
     def known(self) -> bool:
         """True when the matrices are those of the selected head, in this pass or an earlier one."""
-        return self._epoch >= 0
+        return 0 < self.ready == self.rows
 
     def update(self) -> bool:
-        """Submit the work for rows and keys that have changed. Never blocks. True when it has submitted anything.
+        """Submit the work for rows and keys that have changed, or for some of them when there are many.
 
-        The tensors must belong to one whole pass.
+        The tensors must belong to one whole pass. Never blocks. True when it has submitted anything.
         """
         if self.complete:
             return False
+        queue, before = self._engine.device.queue, self.rows
         rows, epoch = self._engine.registry.rows, self._engine.epoch
+        if epoch != self._epoch or rows < before:
+            self._done = 0
+            queue.write_buffer(self._peaks, 0, bytes(8))
+        self.rows, self._epoch, first = rows, epoch, self._done
+        affordable = self._most // (rows * self.layers[self.layer].head_size)
+        self._done = min(rows, first + max(1, affordable))
+        self.ready = max(self._done, min(self.ready, before, rows))
+        work = [self._rectangle("new keys", 0, first, before)] if first and rows > before else []
+        if self._done > first:
+            queue.write_buffer(self._uniforms["softmax"], 0, np.array([first, 0, 0, 0], np.uint32))
+            work.append(self._rectangle("new rows", first, self._done, 0))
+            work.append(dataclasses.replace(self._softmax, groups=(self._done - first, 1, 1)))
         encoder = ComputeEncoder(self._engine.device)
-        known = self.rows if epoch == self._epoch and rows >= self.rows else 0
-        if known == 0:
-            self._engine.device.queue.write_buffer(self._peaks, 0, bytes(8))
-        self.rows, self._epoch = rows, epoch
-        work = [self._rectangle("new rows", known, rows, 0)]
-        if known:
-            work.append(self._rectangle("new keys", 0, known, known))
-        self._engine.device.queue.write_buffer(self._uniforms["softmax"], 0, np.array([known, 0, 0, 0], np.uint32))
-        work.append(dataclasses.replace(self._softmax, groups=(rows - known, 1, 1)))
         encoder.run(work)
         encoder.submit()
         return True
@@ -175,7 +182,8 @@ class AttentionHead:
         for picture in pictures:
             textures[picture.step], params, dispatch = self._painted(picture.step, picture.side, picture.cell < 1)
             words = np.array([picture.side, picture.step, self.rows], np.uint32).tobytes()
-            words += np.array([picture.cell, picture.key, picture.query, 0, 0], np.float32).tobytes()
+            words += np.array([picture.cell, picture.key, picture.query], np.float32).tobytes()
+            words += np.array([self.ready, 0], np.uint32).tobytes()
             queue.write_buffer(params, 0, words)
             work.append(dispatch)
         queue.write_buffer(self._uniforms["colors"], 0, colors.data)

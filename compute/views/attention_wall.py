@@ -26,7 +26,7 @@ TILE = 64  # cells of a tile, per side
 STATISTICS = ("entropy", "distance", "previous", "first", "induction")  # order: as in wgsl/attention/totals.wgsl
 _NONE = 2**32 - 1  # see wgsl/attention/wall.wgsl
 # Products of one channel of a query and a key that one update may compute.
-_PRODUCTS_SOFTWARE, _PRODUCTS = 2_000_000, 2_000_000_000
+_PRODUCTS_SOFTWARE, _PRODUCTS = 2_000_000, 500_000_000
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class AttentionWall:
         self._cursor, self._pool, self._epoch = 0, 1, -1
         device, count = engine.device, max(1, self.heads)
         positions = max(1, len(self.layers) * max((attention.heads for attention in self.layers), default=0))
-        self._most = most or (_PRODUCTS_SOFTWARE if is_software(device.adapter) else _PRODUCTS)
+        self._most = most or products_of(engine)
         usage = wgpu.BufferUsage
         storage = usage.STORAGE | usage.COPY_SRC | usage.COPY_DST
         self._tiles = device.create_buffer(label="attention tiles", size=4 * count * TILE * TILE, usage=storage)
@@ -265,6 +265,11 @@ class AttentionWall:
             kernel = self._engine.kernels.get("attention/wall", tile=TILE, pooled=pooled)
             self._paintings[pooled] = kernel.dispatch((-(-picture.width // 64), picture.height, 1), bound)
         return self._paintings[pooled]
+
+
+def products_of(engine: Engine) -> int:
+    """Products of one channel of a query and a key that one update may compute within a frame."""
+    return _PRODUCTS_SOFTWARE if is_software(engine.device.adapter) else _PRODUCTS
 
 
 def pool_for(rows: int) -> int:

@@ -7,7 +7,8 @@ struct Params {
     rows: u32,
     cell: f32, // pixels per element
     origin: vec2f, // (key, query) in the top left corner
-    padding: vec2u,
+    ready: u32, // rows that have values
+    padding: u32,
 }
 {% include "attention/common/color.wgsl" %}
 @group(0) @binding(0) var<uniform> params: Params;
@@ -28,11 +29,12 @@ fn main(@builtin(global_invocation_id) pixel: vec3u) {
     if (min(first.x, first.y) >= 0 && max(first.x, first.y) < rows) {
         color = colors.later;
         var chosen = 0.0;
+        let last_row = min(rows, i32(params.ready));
 {% if pooled %}
         let end = max(first + vec2i(1), vec2i(floor(params.origin + (inside + 1.0) / params.cell)));
         var most = 0u;
         var found = false;
-        for (var row = first.y; row < min(end.y, rows); row++) {
+        for (var row = first.y; row < min(end.y, last_row); row++) {
             let last = select(min(end.x, row + 1), min(end.x, rows), step == 0u);
             for (var key = first.x; key < last; key++) {
                 let at = u32(row) * CONTEXT + u32(key);
@@ -48,7 +50,7 @@ fn main(@builtin(global_invocation_id) pixel: vec3u) {
         }
 {% else %}
         let at = u32(first.y) * CONTEXT + u32(first.x);
-        let found = step == 0u || first.x <= first.y;
+        let found = first.y < last_row && (step == 0u || first.x <= first.y);
         if (found && step == 2u) { chosen = weights[at]; }
         if (found && step != 2u) { chosen = scores[at]; }
 {% endif %}

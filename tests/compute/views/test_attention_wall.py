@@ -25,7 +25,7 @@ from compute.selftest.attention_views import (
 from compute.selftest.gpu import run_pass
 from compute.selftest.models import loud_model, some_tokens
 from compute.views.attention_colors import ATTENTION_COLORS
-from compute.views.attention_head import WEIGHTS, AttentionHead, AttentionViews, MatrixPicture
+from compute.views.attention_head import SCORES, WEIGHTS, AttentionHead, AttentionViews, MatrixPicture
 from compute.views.attention_wall import TILE, AttentionWall, WallPicture, pool_for
 from compute.weights.checkpoint import ArrayModel
 
@@ -108,7 +108,7 @@ def test_a_new_token_computes_only_its_own_row(monkeypatch: pytest.MonkeyPatch) 
     ran.clear()
     assert views.head.update()
     pattern = views.head.layers[0].pattern
-    assert ran == [(pattern, (3, 1, 1)), (pattern, (1, 130, 1)), ("attention/weights", (1, 1, 1))]
+    assert ran == [(pattern, (1, 130, 1)), (pattern, (3, 1, 1)), ("attention/weights", (1, 1, 1))]
     ran.clear()
     assert not views.wall.update()
     assert not views.head.update()
@@ -128,6 +128,35 @@ def test_a_shorter_text_leaves_nothing_behind() -> None:
     assert (line.query, line.key, len(line.query_weights)) == (2, 2, 3)
     scores = all_scores(engine)[0]
     assert line.peaks[0] == pytest.approx(np.abs(scores).max(), rel=1e-5), "the largest score of the longer text"
+
+
+def test_one_head_in_slices_gives_the_same_as_in_one_update() -> None:
+    engine = engine_of()
+    tokens = some_tokens(engine.config, 131)
+    run_pass(engine, tokens[:130])
+    whole, sliced = AttentionHead(engine), AttentionHead(engine, most=20_000)
+    for rows in (130, 131):  # the second time in the middle of the slices
+        if rows == 131:
+            run_pass(engine, tokens, valid_rows=130, follows=True)
+        whole.update()
+        for _ in range(5):
+            assert sliced.update()
+        assert 0 < sliced.ready < rows
+        assert not sliced.known
+    while sliced.update():
+        pass
+    assert sliced.complete
+    assert sliced.known
+    for step in (SCORES, WEIGHTS):
+        picture = MatrixPicture(step, 131, 0.0, 0.0, 1.0)
+        one, other = (read_picture(engine, head.paint([picture], COLORS)[step]) for head in (sliced, whole))
+        np.testing.assert_array_equal(one, other)
+    assert read_line(engine, sliced, 130, 0).peaks == read_line(engine, whole, 130, 0).peaks
+    sliced.select(1, 1)
+    sliced.update()
+    texture = sliced.paint([MatrixPicture(SCORES, 131, 0.0, 0.0, 1.0)], COLORS)[SCORES]
+    later = np.rint(255 * np.array(COLORS.later))
+    np.testing.assert_array_equal(read_picture(engine, texture)[130, :, :3], np.tile(later, (131, 1)))
 
 
 def test_another_head_is_computed_when_it_is_selected() -> None:
