@@ -119,7 +119,7 @@ class MapShapes:
         flow, theme, line = self._flow, self._state.ui.theme, self._state.map.line
         activation, stream = role_color(Role.ACTIVATION, theme), stream_color(theme)
         for ribbon in flow.ribbons:
-            shapes.polygon(ribbon, activation, 0.35 * share)
+            shapes.polygon(ribbon, activation, 0.22 * share)
         shapes.boxes(np.array(flow.links).reshape(-1, 4), activation, 0.5 * share, line / 2)
         shapes.boxes(np.array(flow.stream).reshape(-1, 4), stream, 0.8 * share, line / 2)
         for tip in flow.tips:

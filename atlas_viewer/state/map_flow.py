@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from compute.models.description import Description
+from compute.models.operations import Alias
 from compute.views.map_layout import MapLayout, Region
 from compute.views.map_placement import Placement
 
 FAINT_FROM, GONE_FROM = 2.0, 9.0  # sizes of a cell in pixels between which flow fades out
 _LINK = 1 / 6  # width of a link that bends, in tiles
+_TURN = 14  # length of the stream before the first block of a line, relative to its width
 
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]  # x, y, width, height
@@ -97,13 +99,13 @@ def _stream(
     lines = list(lines_of([region for region, _ in parts]))
     for line, after in itertools.zip_longest(lines, lines[1:]):
         y = line[0].y - 1.4 * width
-        end = line[-1].x + line[-1].width + (width if after is not None else 0)
+        end = line[-1].x + (line[-1].width + width if after is not None else line[-1].width / 2)
         boxes.append((line[0].x - width, y, end - line[0].x + width, width))
         between = [((left.x + left.width + right.x) / 2, y) for left, right in itertools.pairwise(line)]
         if after is not None:
             start = after[0].x - width, after[0].y - 1.4 * width
             boxes += _turn(layout, width, (end, y), start)
-            between.append(start)
+            between.append((start[0] - _TURN / 2 * width, start[1]))
         tips += [_tip(x, y + width / 2, 5 * width) for x, y in between]
     for region, points in parts:
         y = region.y - 1.4 * width
@@ -113,13 +115,18 @@ def _stream(
                 continue
             x = placement.x + placement.width / 2
             boxes.append((x - width / 2, y, width, placement.y - y))
-            if len(description.contributors(name)) and name != description.stream[0]:
+            if name not in description.stream:
+                tips.append(_tip(x, placement.y - 4 * width, 3 * width, down=1))
+            elif len(description.contributors(name)) and name != description.stream[0]:
                 sums.append((x, y + width / 2))
+                tips.append(_tip(x, y + 9 * width, 3 * width, down=-1))
     return tuple(boxes), tuple(tips), tuple(sums)
 
 
-def _tip(x: float, y: float, size: float) -> tuple[Point, ...]:
-    """An arrowhead to the right, with its middle at (x, y)."""
+def _tip(x: float, y: float, size: float, down: int = 0) -> tuple[Point, ...]:
+    """An arrowhead with its middle at (x, y): to the right, or with `down` 1 or -1, down or up."""
+    if down:
+        return (x - size, y - down * size), (x + size, y - down * size), (x, y + down * size)
     return (x - size, y - size), (x - size, y + size), (x + size, y)
 
 
@@ -128,7 +135,7 @@ def _turn(layout: MapLayout, width: float, start: Point, end: Point) -> Iterator
 
     start, end: the upper left corners of the stream, which is `width` wide.
     """
-    left, between = end[0] - 4 * width, end[1] - layout.margin + 2.4 * width
+    left, between = end[0] - _TURN * width, end[1] - layout.margin + 2.4 * width
     yield start[0], start[1], width, between - start[1] + width
     yield left, between, start[0] - left, width
     yield left, between, width, end[1] - between + width
@@ -136,11 +143,12 @@ def _turn(layout: MapLayout, width: float, start: Point, end: Point) -> Iterator
 
 
 def _sections(description: Description, layout: MapLayout) -> list[tuple[Region, list[str]]]:
-    """The regions of Map with the points of the stream in them, in order."""
+    """The regions of Map with the tensors in them that the stream is read as, and its points, in order."""
     parts = []
     for region, section in zip(layout.regions, description.sections, strict=True):
         inside = {operation.output for operation in section.operations}
-        parts.append((region, [name for name in description.stream if name in inside]))
+        read = [op.output for op in section.operations if isinstance(op, Alias) and op.source in description.stream]
+        parts.append((region, [*read, *(name for name in description.stream if name in inside)]))
     return parts
 
 

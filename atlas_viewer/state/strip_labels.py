@@ -16,14 +16,15 @@ from .roles import Role, role_of_kind
 
 _SMALLEST = 0.72  # of the usual height of letters: the smallest that names have
 _SPACE = 2.0  # pixels around names
+_GROUPS = {Role.WEIGHT: "weights", Role.ACTIVATION: "activations"}
 
 
 @dataclass(frozen=True)
 class StripLabel:
     """Text with its top left corner at (x, y), in pixels from the corner of the picture.
 
-    of: the tensor that it names; None for a band. size: the height of its letters in pixels, which are `letter` times
-    as wide.
+    of: the tensor that it names; None for a band, and for several tensors of a role. size: the height of its letters,
+    in pixels.
     """
 
     text: str
@@ -75,27 +76,68 @@ def _tensors(sheet: StripSheet, view: View, width: int, height: int, letters: Le
     pixels = height / view.height
     size = min(letters.height, NAMES * pixels - 2 * _SPACE)
     header: int | None = None  # the line of boxes that is named above the picture
+    unnamed: list[_Seen] = []  # boxes beside each other whose names do not fit
     for box in sheet.boxes:
         left, right = max((box.x - view.x) * pixels, 0.0), min((box.x + box.columns - view.x) * pixels, width)
         top, bottom = (box.y - view.y) * pixels, (box.y + ROWS - view.y) * pixels
         if left >= right or bottom <= 0 or top - size - _SPACE >= height:
             continue
-        y = top - size - _SPACE
-        if y >= 0:
-            if size >= _SMALLEST * letters.height and y + size <= height:
-                yield from _named(box, left, right, y, size, letters)
-        elif header in (None, box.y):
-            header = box.y
-            yield from _named(box, left, right, -letters.height - _SPACE, letters.height, letters)
+        y, high = top - size - _SPACE, size
+        if y < 0:
+            if header not in (None, box.y):
+                continue
+            header, y, high = box.y, -letters.height - _SPACE, letters.height
+        elif size < _SMALLEST * letters.height or y + size > height:
+            continue
+        seen = _Seen(box, left, right, y, high)
+        label = _named(seen, letters)
+        if unnamed and (label is not None or not unnamed[-1].beside(seen)):
+            yield from _group(unnamed, letters)
+            unnamed = []
+        if label is None:
+            unnamed.append(seen)
+        else:
+            yield label
+    yield from _group(unnamed, letters)
 
 
-def _named(box: Box, left: float, right: float, y: float, size: float, letters: Letters) -> Iterator[StripLabel]:
+@dataclass(frozen=True)
+class _Seen:
+    """A visible box, its sides in pixels, and where its name would be."""
+
+    box: Box
+    left: float
+    right: float
+    y: float
+    size: float
+
+    @property
+    def role(self) -> Role:
+        """The role of the tensor."""
+        return role_of_kind(self.box.span.kind)
+
+    def beside(self, other: _Seen) -> bool:
+        """True when the other box is in the same line and has the same role."""
+        return self.box.y == other.box.y and self.role is other.role
+
+
+def _group(boxes: list[_Seen], letters: Letters) -> Iterator[StripLabel]:
+    """What boxes without names have in common: "weights"."""
+    if len(boxes) < 2:
+        return
+    first, text = boxes[0], _GROUPS.get(boxes[0].role, "")
+    wide = len(text) * letters.width(first.size)
+    if text and wide + _SPACE <= boxes[-1].right - first.left:
+        yield StripLabel(text, first.left, first.y, first.size, wide, None, first.role)
+
+
+def _named(seen: _Seen, letters: Letters) -> StripLabel | None:
     """The full name if it fits, or else shorter ones, which the color of the role and the band make clear."""
-    name, each = box.span.name, letters.width(size)
+    name, each = seen.box.span.name, letters.width(seen.size)
     short = split_name(name)[1]
     last = short.removeprefix("attn.").removeprefix("mlp.").removeprefix("embed.")
     for text in (name, short, last, last.removesuffix(".weight").removesuffix(".bias")):
         wide = len(text) * each
-        if wide + _SPACE <= right - left:
-            yield StripLabel(text, left, y, size, wide, name, role_of_kind(box.span.kind))
-            return
+        if wide + _SPACE <= seen.right - seen.left:
+            return StripLabel(text, seen.left, seen.y, seen.size, wide, name, seen.role)
+    return None

@@ -7,6 +7,7 @@ import pytest
 from atlas_viewer.state.map_flow import FAINT_FROM, GONE_FROM, Flow, flow_of, lines_of, visible_share
 from compute.models.architectures import describe
 from compute.models.description import Description
+from compute.models.operations import Alias
 from compute.models.registry import Registry
 from compute.views.map_layout import MapLayout, map_layout
 
@@ -41,9 +42,13 @@ def test_the_stream_has_a_line_per_row_of_blocks_and_a_branch_per_point(descript
     assert len(flow.sums) == len(stream) - 1
     lines = list(lines_of(list(layout.regions)))
     # Between two lines are four boxes: down, back, down, and to the first block.
-    assert len(flow.stream) == len(lines) + 4 * (len(lines) - 1) + len(stream)
-    assert len(flow.tips) == len(layout.regions) - 1  # between two parts, or at the beginning of the next line
-    assert all(tip[2][0] > tip[0][0] for tip in flow.tips)
+    read = sum(isinstance(op, Alias) for op in description.operations())  # a block's first tensor, if it is drawn
+    assert len(flow.stream) == len(lines) + 4 * (len(lines) - 1) + len(stream) + read
+    along = [tip for tip in flow.tips if tip[0][0] == tip[1][0]]
+    assert len(along) == len(layout.regions) - 1  # between two parts, or at the beginning of the next line
+    assert all(tip[2][0] > tip[0][0] for tip in along)
+    up = [tip for tip in flow.tips if tip not in along and tip[2][1] < tip[0][1]]
+    assert (len(up), len(flow.tips) - len(along) - len(up)) == (len(flow.sums), read)
     for x, y, wide, high in flow.stream:
         assert wide > 0
         assert high > 0

@@ -62,7 +62,7 @@ def test_labels_cover_nothing(zoom: float, size: tuple[int, int]) -> None:
         for label, box in zip(labels, boxes, strict=True):
             assert label.text
             assert label.y + label.size <= height
-            if label.of is None:
+            if label.role is None:
                 assert label.x + label.width <= 0
             else:
                 assert all(not _overlap(box, data) for data in _data(sheet, camera.view, width, height))
