@@ -26,7 +26,7 @@ TILE = 64  # cells of a tile, per side
 STATISTICS = ("entropy", "distance", "previous", "first", "induction")  # order: as in wgsl/attention/totals.wgsl
 _NONE = 2**32 - 1  # see wgsl/attention/wall.wgsl
 # Products of one channel of a query and a key that one update may compute.
-_PRODUCTS_SOFTWARE, _PRODUCTS = 2_000_000, 500_000_000
+_PRODUCTS_SOFTWARE, _PRODUCTS = 1_000_000, 500_000_000
 
 
 @dataclass(frozen=True)
