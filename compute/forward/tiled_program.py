@@ -17,7 +17,7 @@ from .rows_program import RowsProgram
 from .stages import Stage
 
 CHUNK = 256  # rows of a chunk
-HEAD_OUTS = 2  # outputs per team of threads of the head
+HEAD_OUTS = 4  # outputs per team of threads of the head
 
 
 class TiledProgram(RowsProgram):
@@ -65,7 +65,7 @@ class TiledProgram(RowsProgram):
                 "weight": resource(shard), "logits": logits,
                 **({} if head.bias is None else {"bias": self._vector(head.bias.name)}),
             }  # fmt: skip
-            groups = (-(-shard.rows // (32 * HEAD_OUTS)), -(-rows // ROWS_CHUNK), 1)
+            groups = (-(-rows // ROWS_CHUNK), -(-shard.rows // (32 * HEAD_OUTS)), 1)
             run.append(kernel.dispatch(groups, bound, cost=rows * inputs * shard.rows, label=head.output))
         self._write_params()
         return run

@@ -23,7 +23,7 @@ from compute.views.patterns import pattern_params, pattern_row, row_of_keys
 
 from .attribution import LogitParts
 from .attribution_results import ResultLayout
-from .parts import Bias, Heads, Neurons, Part, Whole
+from .parts import Bias, Heads, Neurons, Whole
 from .points import lens_points
 
 _SLOT = 256  # bytes from the parameters of one dispatch to those of the next
@@ -122,6 +122,7 @@ class AttributionPass:
     def _build(self) -> list[Dispatch]:
         """The dispatches, ordered so that those that do not depend on each other follow one another."""
         head = self._engine.description.head
+        columns = head.weight.shape[1]
         run = self._matrix("lens/unembed", head.weight, self._unembed, {"aim": self._aim})
         run.append(self._direction_dispatch())
         pulled: dict[str, wgpu.GPUBuffer] = {}
@@ -129,6 +130,8 @@ class AttributionPass:
             pulled[weight.name] = self._buffer(f"direction at {label}", weight.shape[1])
             run += self._matrix("lens/pull", weight, pulled[weight.name], {"direction": self._direction})
         after: list[Dispatch] = []
+        rows: dict[wgpu.GPUBuffer, list[tuple[int, int, int, int]]] = {}  # terms by buffer
+        biases: list[tuple[Bias, int]] = []
         heads = 0
         for part, slot in self._layout.slots:
             match part:
@@ -136,15 +139,20 @@ class AttributionPass:
                     target = self._buffer("pattern", attention.heads * row_of_keys(self._engine.context))
                     run.append(self._pattern(part, target))
                     direction = pulled[writes.name]
-                    after.append(self._dots(part, attention.output, attention.head_size, direction, slot))
+                    after.append(self._heads(part, direction, slot))
                     self._sources.append(self._source(part, target, direction, heads))
                     heads += attention.heads
                 case Whole(output=output):
-                    after.append(self._dots(part, output, head.weight.shape[1], self._direction, slot))
+                    shard = self._engine.registry[output].storage.shards[0]
+                    rows.setdefault(shard.resource, []).append((shard.offset // 4, columns, slot, 0))
                     if part.hidden is not None:
                         after.append(self._neurons(part.hidden, pulled[part.hidden.writes.name]))
                 case Bias():
-                    after.append(self._dots(part, None, part.weight.count, self._direction, slot))
+                    biases.append((part, slot))
+        run += [self._terms(buffer, table) for buffer, table in rows.items()]
+        if biases:
+            table = [(index * columns, 0, slot, 0) for index, (_, slot) in enumerate(biases)]
+            run.append(self._terms(self._stacked([bias.weight for bias, _ in biases]), table))
         return [*run, *after]
 
     def _matrix(self, kernel: str, weight: Weight, y: wgpu.GPUBuffer, others: dict[str, Resource]) -> list[Dispatch]:
@@ -182,15 +190,35 @@ class AttributionPass:
             bound["bias"] = self._vector(head.bias)
         return kernel.dispatch((1, 1, 1), bound)
 
-    def _dots(self, part: Part, activation: str | None, size: int, direction: wgpu.GPUBuffer, slot: int) -> Dispatch:
-        """The dot products of a part: of an activation's row, or without one of a bias; size: of a group."""
-        columns = direction.size // 4
-        kernel = self._engine.kernels.get("lens/dots", columns=columns, size=size, by_row=activation is not None)
-        x = self._vector(part.weight) if isinstance(part, Bias) else self._activation(activation or "")
+    def _stacked(self, vectors: list[Weight]) -> wgpu.GPUBuffer:
+        """A copy of vectors of equal length, one after another."""
+        size = 4 * vectors[0].count
+        stack = self._buffer("biases", len(vectors) * vectors[0].count)
+        encoder = ComputeEncoder(self._engine.device)
+        for index, weight in enumerate(vectors):
+            shard = self._engine.storages[weight.name].shards[0]
+            encoder.copy(shard.resource, shard.offset, stack, index * size, size)
+        encoder.submit()
+        return stack
+
+    def _terms(self, x: wgpu.GPUBuffer, table: list[tuple[int, int, int, int]]) -> Dispatch:
+        """The dot products of rows or biases in one buffer with the direction; table: see wgsl/lens/terms.wgsl."""
+        device, data = self._engine.device, np.asarray(table, np.uint32)
+        terms = device.create_buffer_with_data(label="attribution terms", data=data, usage=wgpu.BufferUsage.STORAGE)
         bound: dict[str, Resource] = {
-            "aim": self._aim, "params": self._slot(slot), "x": x, "direction": direction, "results": self._results,
+            "aim": self._aim, "terms": terms, "x": x, "direction": self._direction, "results": self._results,
         }  # fmt: skip
-        return kernel.dispatch((columns // size, 1, 1), bound)
+        kernel = self._engine.kernels.get("lens/terms", columns=self._direction.size // 4)
+        return kernel.dispatch((len(table), 1, 1), bound)
+
+    def _heads(self, part: Heads, direction: wgpu.GPUBuffer, slot: int) -> Dispatch:
+        attention = part.attention
+        kernel = self._engine.kernels.get("lens/heads", columns=attention.columns, size=attention.head_size)
+        bound: dict[str, Resource] = {
+            "aim": self._aim, "params": self._slot(slot), "x": self._activation(attention.output),
+            "direction": direction, "results": self._results,
+        }  # fmt: skip
+        return kernel.dispatch((attention.heads, 1, 1), bound)
 
     def _neurons(self, hidden: Neurons, direction: wgpu.GPUBuffer) -> Dispatch:
         columns = hidden.activation.columns

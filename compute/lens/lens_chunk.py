@@ -21,7 +21,7 @@ from .lens_cells import MAX_TOP, result_words
 from .lens_matrices import LensMatrices
 
 _BLOCK, _SLICE = 16, 1024  # logits, as in the shaders
-_GPU_ROWS = 128  # rows of a chunk on a GPU: their logits stay in its cache
+_GPU_ROWS = 256  # rows of a chunk on a GPU: more need memory without being faster
 _NO_TOKEN = 0xFFFFFFFF
 
 
@@ -179,7 +179,9 @@ def positions_at_once(engine: Engine, points: int) -> int:
     """Positions of a chunk, each with a row for every point."""
     rows = CHUNK if engine.layout == "texture" else _GPU_ROWS
     limit = _binding_limit(engine) // (4 * engine.description.head.columns)
-    return max(1, min(rows, limit) // points)
+    most = max(1, min(rows, limit) // points)
+    # Of the rows of the product, as few as possible are padding.
+    return max(range(1, most + 1), key=lambda count: (count * points / padded_rows(engine, count * points), count))
 
 
 def needed_bytes(engine: Engine, rows: int) -> int:

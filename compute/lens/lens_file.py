@@ -7,6 +7,7 @@ h W^T + b in place of h. Without a bias b is 0. Pickled data is never loaded.
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ from compute.weights.safetensors_file import TYPE_NAMES, SafetensorsFile
 from .points import lens_points
 
 _KINDS = ("weight", "bias")
+_LONGEST_REASON = 200  # characters
+# What reading a damaged .npz file raises.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, RuntimeError)
 _HEADER = 4096  # bytes, more than the header of an array in a .npz file
 
 
@@ -98,7 +102,9 @@ def _npz_arrays(path: Path, shown: str, channels: int) -> Iterator[tuple[str, np
             for name in file.files:
                 yield name, file[name]
     except (zipfile.BadZipFile, EOFError, KeyError, NotImplementedError, RuntimeError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
-        raise CheckpointError(f"{shown}: is not a valid .npz file ({first_line(error)}); copy it again") from None
+        raise CheckpointError(
+            f"{shown}: is not a valid .npz file ({one_line(first_line(error), 200)}); copy it again"
+        ) from None
 
 
 def _meaning(name: str, shown: str, description: Description, points: tuple[str, ...]) -> tuple[str, str]:

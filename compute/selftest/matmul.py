@@ -166,7 +166,7 @@ def head_rows(gpu: Gpu, inputs: int, outputs: int, valid: int, dtype: str, shard
             "state": gpu.state(rows=valid), "params": gpu.params(shard.first_row, shard.rows), "x": gpu.buffer(x),
             "weight": bound(shard), "logits": y, "bias": gpu.buffer(bias),
         }  # fmt: skip
-        gpu.run(kernel.dispatch((-(-shard.rows // (32 * HEAD_OUTS)), 2, 1), resources))
+        gpu.run(kernel.dispatch((2, -(-shard.rows // (32 * HEAD_OUTS)), 1), resources))
     found, errors = gpu.read(y, 32, outputs), Errors()
     errors.close(found[:valid], reference.linear(x.astype(np.float64), weight, bias)[:valid], "result")
     errors.same(bool((found[valid:] == UNTOUCHED).all()), True, "unused rows")

@@ -1,6 +1,7 @@
 // logits[r, o] = sum_k x[r, k] * weight[o, k] + bias[o] for tiles of 16 rows: the head's product where rows are few and
 // the matrix is so large that reading it takes most of the time. A team of 8 neighboring threads computes OUTS outputs
-// for all rows of a tile, and reads consecutive quads of each. Grid: (tiles of 32 * OUTS outputs, tiles of 16 rows).
+// for all rows of a tile, and reads consecutive quads of each. Grid: (tiles of 16 rows, tiles of 32 * OUTS outputs), so
+// that workgroups which run at the same time share what they read of the matrix.
 // The matrix is in buffers.
 {% import "common/weight.wgsl" as w %}
 {% include "common/state.wgsl" %}
@@ -25,16 +26,16 @@ struct Params {
 {% endif %}
 
 var<workgroup> tile: array<vec4f, ROWS * DEPTH>;
-var<workgroup> partial: array<f32, ROWS * 257u>; // [rows, threads], a word of padding against bank conflicts
+var<workgroup> partial: array<f32, ROWS * 256u>; // [rows, threads]; a thread reads 8 neighboring words with two loads
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-    let row0 = group.y * ROWS;
+    let row0 = group.x * ROWS;
     if (state.done != 0u || row0 >= state.rows) { return; }
     let team = thread / TEAM;
     let lane = thread % TEAM;
 {% for o in range(outs) %}
-    let out{{ o }} = (group.x * OUTS + {{ o }}u) * TEAMS + team;
+    let out{{ o }} = (group.y * OUTS + {{ o }}u) * TEAMS + team;
     let from{{ o }} = min(out{{ o }}, params.outs - 1u);
 {% for r in range(16) %}
     var sum{{ o }}_{{ r }} = 0.0;
@@ -66,15 +67,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
 {% for o in range(outs) %}
     workgroupBarrier();
 {% for r in range(16) %}
-    partial[{{ r }}u * 257u + thread] = sum{{ o }}_{{ r }};
+    partial[{{ r }}u * 256u + thread] = sum{{ o }}_{{ r }};
 {% endfor %}
     workgroupBarrier();
     // Each thread adds up two results: neighboring threads write neighboring outputs.
 {% for half in range(2) %}
     {
         let r = thread / TEAMS + {{ 8 * half }}u;
-        let out = (group.x * OUTS + {{ o }}u) * TEAMS + thread % TEAMS;
-        let first = r * 257u + thread % TEAMS * TEAM;
+        let out = (group.y * OUTS + {{ o }}u) * TEAMS + thread % TEAMS;
+        let first = r * 256u + thread % TEAMS * TEAM;
         let total = {% for i in range(8) %}{{ " + " if i }}partial[first + {{ i }}u]{% endfor %};
         if (out < params.outs && row0 + r < state.rows) {
             logits[(row0 + r) * OUTPUTS + params.first_out + out] = total{{ " + bias[params.first_out + out]" if bias }};

@@ -46,7 +46,8 @@ MUTANTS = (
     ("lens/unembed", "value -= weight_quad", "value += weight_quad", attribution_group),
     ("lens/direction", "- center) * inverse", ") * inverse", attribution_group),
     ("lens/pull", "row += LANES", "row += 2u * LANES", attribution_group),
-    ("lens/dots", "c < SIZE;", "c < SIZE - 1u;", attribution_group),
+    ("lens/heads", "c < SIZE;", "c < SIZE - 1u;", attribution_group),
+    ("lens/terms", "aim.row * term.stride", "term.stride", attribution_group),
     ("lens/neurons", "value * direction[i]", "value * direction[0]", attribution_group),
     ("lens/sources", "* 3u + 2u", "* 3u + 1u", attribution_group),
 )
