@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from compute.api.run import Run
     from compute.api.score import Score
     from compute.api.tensor_info import TensorInfo
+    from compute.edits.recorded import RecordedPass
     from compute.errors import (
         AtlasError,
         CheckpointError,
@@ -63,9 +64,17 @@ def __getattr__(name: str) -> object:
     """Import a name of the API on first use."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in ("Model", "load"):
+        importlib.import_module("compute.edits.recorded").open_recordings_with(_recorded_pass)
     value = getattr(importlib.import_module(_MODULES.get(name, "compute.errors")), name)
     globals()[name] = value
     return value
+
+
+def _recorded_pass(path: str, step: int) -> RecordedPass:
+    """The pass of a recorded step, for edits that name a recording."""
+    opened: RecordedPass = importlib.import_module("atlas_viewer.recording.edit_source").recorded_pass(path, step)
+    return opened
 
 
 def __dir__() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,10 +17,13 @@ from atlas_viewer.state.state import State
 from atlas_viewer.tour.player import read_tour
 from atlas_viewer.tour.recorder import TourRecorder
 from atlas_viewer.walk.pages import Walk
+from compute.edits.grammar import Edit
+from compute.edits.resolving import place_all
 from compute.errors import AtlasError, OutputError
 from compute.forward.load_options import LoadOptions
 from compute.gpu.device import is_software, shared_device
 from compute.gpu.loading import Loading
+from compute.models.architectures import describe
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import load_tokenizer
 from compute.weights.checkpoint import WeightSource, open_model
@@ -42,18 +46,21 @@ def view(
     pictures: Path = Path("."),
     record: Path | None = None,
     walk: Walk | None = None,
+    edits: Sequence[Edit] = (),
 ) -> None:
     """Open the window, run the prompt, and return when the window is closed.
 
     source: closed together with the window; load: how to load the model, with the context of `options`; tour: file of a
     tour to play, which saves its pictures in the folder `pictures` and closes the window at its end; record: file in
-    which the user's actions are recorded as a tour; walk: the walk to open, which fits the model.
+    which the user's actions are recorded as a tour; walk: the walk to open, which fits the model; edits: what to change
+    in every run.
     Raises `AtlasError`s for a bad option or prompt before a window opens, `DisplayError` if none can be opened.
     """
     tokenizer = load_tokenizer()
     tokenizer.check_fits(source.config.vocabulary)
     options.checked(source.config.positions, source.config.vocabulary)
-    tokenizer.encode(prompt)
+    tokens = tokenizer.encode(prompt)
+    place_all(edits, describe(source.config), len(tokens), None)
     steps = read_tour(tour) if tour is not None else None
     device = shared_device(load.adapter)
     check_device(device)
@@ -71,7 +78,7 @@ def view(
     def loading(source: WeightSource) -> Loading[ModelLike]:
         tokenizer.check_fits(source.config.vocabulary)
         context = min(state.options.context, source.config.positions)
-        return ModelRunner.loading(source, tokenizer, replace(load, context=context))
+        return ModelRunner.loading(source, tokenizer, replace(load, context=context), edits)
 
     failed, viewer = False, None
     try:

@@ -11,6 +11,7 @@ from compute.io.array_files import check_suffix
 from compute.sampling.options import GenerateOptions
 from compute.weights.checkpoint import open_model
 
+from .edits import given_edits, report_edits
 from .output_paths import check_target, generation_files
 from .shared import generate_options, load_options, model_spec, read_prompt
 from .streams import note
@@ -22,15 +23,23 @@ def run(arguments: argparse.Namespace) -> int:
     check_target(arguments.out, generation_files(arguments))
     if arguments.max_new_tokens < 0:
         raise UsageError(f"-n {arguments.max_new_tokens}: must be 0 or more")
-    prompt, options = read_prompt(arguments.prompt), _options(arguments)
+    prompt, options, edits = read_prompt(arguments.prompt), _options(arguments), given_edits(arguments)
     model = load(model_spec(arguments), options=load_options(arguments, options.context))
-    tokens = model.tokenizer.encode(prompt)
+    prompt_tokens = tokens = model.tokenizer.encode(prompt)
     if arguments.max_new_tokens:
         given = {f.name: getattr(options, f.name) for f in fields(options) if f.name != "context"}
-        tokens = model.generate(prompt, **given).tokens
+        tokens = model.generate(prompt, **given, edits=edits).tokens
     if len(tokens) > options.context:
         note(f"the text has {len(tokens)} tokens; the context keeps the last {options.context} of them")
-    model.capture(tokens, arguments.out, keep=arguments.names or "*", names=arguments.names_as)
+    report = model.capture(
+        tokens,
+        arguments.out,
+        keep=arguments.names or "*",
+        names=arguments.names_as,
+        edits=edits,
+        prompt_length=len(prompt_tokens),
+    )
+    report_edits(report)
     return 0
 
 

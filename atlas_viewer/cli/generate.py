@@ -16,8 +16,9 @@ from compute.generate.steps import StepRecord
 from compute.io.output_files import write_output
 from compute.models.architectures import parameter_count
 
+from .edits import report_edits
 from .output_paths import check_target, generation_files
-from .shared import exit_status, open_generation, report_nonfinite
+from .shared import edit_report, exit_status, open_generation, report_nonfinite
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -50,6 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         buffer = io.BytesIO()
         np.save(buffer, np.asarray(logits, np.float32).reshape(shape))
         write_output(arguments.logits, buffer.getvalue())
+    report_edits(edit_report(generation))
     report_nonfinite(generation, "`trace` shows the first affected tensor")
     return exit_status(generation)
 
@@ -96,6 +98,7 @@ def as_json(generation: Generation) -> dict[str, object]:
         "prompt": generation.prompt,
         "prompt_tokens": generation.prompt_tokens,
         "options": generation.options.as_json(),
+        "edits": [str(edit) for edit in generation.edits],
         "steps": [_step(step) for step in generation.steps],
         "text": generation.text,
         "stop_reason": generation.stop_reason,

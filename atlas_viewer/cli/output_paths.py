@@ -15,6 +15,7 @@ from compute.io.escape import one_line
 from compute.io.system_errors import reason_of
 from compute.weights.checkpoint import model_files
 
+from .edits import edit_files
 from .shared import model_spec
 
 
@@ -63,11 +64,11 @@ def check_replaced(path: Path, reads: Iterable[Path] = ()) -> None:
 
 
 def generation_files(arguments: argparse.Namespace) -> list[Path]:
-    """The files that a generation reads: the model's files, and standard input if the prompt is `-`.
+    """The files that a generation reads: those of the model and the edits, and standard input if the prompt is `-`.
 
-    Raises `CheckpointError` if the model does not exist.
+    Raises `CheckpointError` if the model does not exist, `UsageError` for an edit that is not one.
     """
-    files = model_files(model_spec(arguments))
+    files = [*model_files(model_spec(arguments)), *edit_files(arguments)]
     if arguments.prompt == "-" and sys.platform != "win32":
         files.append(Path("/dev/stdin"))
     return files

@@ -27,6 +27,7 @@ from .arguments import (
     add_view,
     file_path,
 )
+from .edit_argument import add_edit
 from .models_arguments import add_models
 from .session_arguments import add_session
 
@@ -78,6 +79,7 @@ def _add_view(view: argparse.ArgumentParser) -> None:
     view.add_argument(
         "--walk", type=file_path, metavar="FILE", help="open a walk: pages of text that explain the model"
     )
+    add_edit(view.add_argument)
     view.add_argument("--tour", type=file_path, metavar="FILE", help="play a scripted tour, then close the window")
     view.add_argument(
         "--pictures", type=file_path, default=Path("."), metavar="DIR", help="folder for the tour's pictures"
@@ -90,6 +92,7 @@ def _add_view(view: argparse.ArgumentParser) -> None:
 def _add_generate(generate: argparse.ArgumentParser) -> None:
     add_prompt(generate)
     add_sampling(generate, tokens=16)
+    add_edit(generate.add_argument)
     add_json(generate, "text")
     add_top(generate, " in the JSON")
     generate.add_argument(
@@ -103,6 +106,7 @@ def _add_generate(generate: argparse.ArgumentParser) -> None:
 def _add_render(render: argparse.ArgumentParser) -> None:
     add_prompt(render)
     add_sampling(render, tokens=16)
+    add_edit(render.add_argument)
     render.add_argument("--out", type=file_path, required=True, metavar="F.png", help="the .png file to write")
     add_size(render.add_argument)
     add_view(render.add_argument)
@@ -117,6 +121,7 @@ def _add_render(render: argparse.ArgumentParser) -> None:
 def _add_atlas(atlas: argparse.ArgumentParser) -> None:
     add_prompt(atlas)
     add_sampling(atlas, tokens=1)
+    add_edit(atlas.add_argument)
     atlas.add_argument("--out", type=file_path, required=True, metavar="F.npz", help="the .npz file to write")
     atlas.add_argument(
         "--sampling",
@@ -129,12 +134,14 @@ def _add_atlas(atlas: argparse.ArgumentParser) -> None:
 def _add_trace(trace: argparse.ArgumentParser) -> None:
     add_prompt(trace)
     add_sampling(trace, tokens=1)
+    add_edit(trace.add_argument)
     add_json(trace, "lines", what="a list of objects")
 
 
 def _add_capture(capture: argparse.ArgumentParser) -> None:
     add_prompt(capture)
     add_sampling(capture, tokens=0)
+    add_edit(capture.add_argument)
     capture.add_argument(
         "--out", type=file_path, required=True, metavar="F", help="the .npz or .safetensors file to write"
     )
@@ -156,6 +163,7 @@ def _add_capture(capture: argparse.ArgumentParser) -> None:
 def _add_score(score: argparse.ArgumentParser) -> None:
     score.add_argument("text", metavar="TEXT", help="text of any length; - reads standard input")
     add_context(score)
+    add_edit(score.add_argument)
     add_json(score, "a table")
 
 

@@ -7,8 +7,9 @@ import argparse
 from compute.errors import UsageError
 from compute.weights.checkpoint import open_model
 
+from .edits import given_edits, report_edits
 from .output_paths import check_target, generation_files
-from .shared import check_camera, generate_options, load_options, model_spec, read_prompt
+from .shared import check_camera, edit_report, generate_options, load_options, model_spec, read_prompt
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -21,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("--place: is empty; give a tensor name and an index, such as 'wte[12, 3]'")
     check_camera(arguments)
     check_target(arguments.out, generation_files(arguments), ".png")
-    prompt = read_prompt(arguments.prompt)
+    prompt, edits = read_prompt(arguments.prompt), given_edits(arguments)
     source = open_model(model_spec(arguments))
     options = generate_options(arguments, source.config.positions, source.config.vocabulary)
     generation = render(
@@ -37,6 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
         view=arguments.view,
         place=arguments.place,
         theme=arguments.theme,
+        edits=edits,
     )
     print(generation.text)
+    report_edits(edit_report(generation))
     return 0

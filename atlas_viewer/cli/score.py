@@ -12,25 +12,32 @@ from compute.api.model import Model
 from compute.api.score import Score
 from compute.io.escape import one_line
 
+from .edits import edit_lines, given_edits, report_edits
 from .shared import load_options, model_spec, read_prompt
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print log probability, rank and entropy of every token after the first, and the perplexity."""
-    text = read_prompt(arguments.text)
+    text, edits = read_prompt(arguments.text), given_edits(arguments)
     model = load(model_spec(arguments), options=load_options(arguments, arguments.context))
-    score = model.score(text)
+    score = model.score(text, edits=edits)
     if arguments.json:
         print(json.dumps(as_json(model, score), ensure_ascii=False, allow_nan=False))
     else:
-        print("\n".join(_lines(score)))
+        print("\n".join([*edit_lines(score.report), *_lines(score)]))
+    report_edits(score.report)
     return 0
 
 
 def as_json(model: Model, score: Score) -> dict[str, object]:
     """The object that `--json` prints; a number that JSON cannot express is None."""
     tokens = [{key: _number(value) for key, value in asdict(token).items()} for token in score.tokens]
-    return {"model": model.name, "tokens": tokens, "perplexity": _number(score.perplexity)}
+    return {
+        "model": model.name,
+        "edits": list(score.report.edits),
+        "tokens": tokens,
+        "perplexity": _number(score.perplexity),
+    }
 
 
 def _number(value: object) -> object:

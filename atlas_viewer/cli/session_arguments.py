@@ -16,6 +16,7 @@ from .arguments import (
     add_view,
     file_path,
 )
+from .edit_argument import add_edit
 
 
 def add_session(parser: argparse.ArgumentParser) -> None:
@@ -69,6 +70,7 @@ def add_session(parser: argparse.ArgumentParser) -> None:
 def _add_record(record: argparse.ArgumentParser) -> None:
     add_prompt(record)
     add_sampling(record, tokens=16)
+    add_edit(record.add_argument)
     record.add_argument(
         "--out",
         type=file_path,

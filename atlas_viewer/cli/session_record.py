@@ -15,9 +15,10 @@ from compute.views.statistics import StatisticsPass
 from compute.weights.checkpoint import open_model
 from compute.weights.fingerprint import weights_sha256
 
+from .edits import report_edits
 from .generate import Stream
 from .output_paths import check_target
-from .shared import exit_status, model_spec, open_generation, report_nonfinite
+from .shared import edit_report, exit_status, model_spec, open_generation, report_nonfinite
 from .streams import complain
 
 _SLICE_S = 0.05  # seconds of GPU work submitted at once
@@ -57,6 +58,7 @@ def record(arguments: argparse.Namespace) -> int:
         recorder.end_run(generation.stop_reason or "failed")
         recorder.close()
     stream.end()
+    report_edits(edit_report(generation))
     report_nonfinite(generation, "`session export --csv` lists the steps")
     if recorder.trouble is not None:
         if recorder.trouble != reported:

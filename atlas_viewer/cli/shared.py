@@ -11,15 +11,19 @@ from dataclasses import fields, replace
 
 from compute.api.opening import engine_of
 from compute.api.texts import Texts
+from compute.edits.report import EditReport
 from compute.errors import PromptError, UsageError
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
+from compute.generate.edit_values import resolve_edits
 from compute.generate.generator import Generation
 from compute.generate.step_capture import StepCapturer
+from compute.models.architectures import describe
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import load_tokenizer
 from compute.weights.checkpoint import WeightSource, open_model
 
+from .edits import check_edits, given_edits
 from .main import INTERRUPTED
 from .streams import complain, note
 
@@ -101,16 +105,25 @@ def open_generation(
 
     measured: see `LoadOptions`.
     """
-    prompt = read_prompt(arguments.prompt)
+    prompt, edits = read_prompt(arguments.prompt), given_edits(arguments)
     source = source or open_model(model_spec(arguments))
     options = generate_options(arguments, source.config.positions, source.config.vocabulary)
     tokenizer = load_tokenizer()
     tokens = Texts(source.name, source.config.vocabulary, tokenizer).ids(prompt)
     if len(tokens) > options.context:
         note(f"the prompt has {len(tokens)} tokens; the context keeps the last {options.context} of them")
+    limit = max(1, len(tokens) + options.max_new_tokens - 1)
+    check_edits(edits, describe(source.config), len(tokens), limit)
     engine = engine_of(source, replace(load_options(arguments, options.context), measured=measured))
+    resolved = resolve_edits(engine, edits, tokens, limit)
+    engine.set_edits(resolved)  # first, because a capturer measures the weights
     made = capturer(engine) if capturer else None
-    return Generation(engine, tokenizer, prompt, options, prompt_tokens=tokens, capturer=made)
+    return Generation(engine, tokenizer, prompt, options, prompt_tokens=tokens, capturer=made, edits=resolved)
+
+
+def edit_report(generation: Generation) -> EditReport:
+    """What the edits of a finished generation have done. Blocks."""
+    return EditReport.of(generation.edits, generation.engine.effects())
 
 
 def report_nonfinite(generation: Generation, advice: str) -> None:

@@ -10,7 +10,8 @@ from compute.views.statistics import StatisticsPass
 from compute.views.strip_layout import strip_layout
 from compute.views.trace import lines, records
 
-from .shared import open_generation
+from .edits import edit_lines, report_edits
+from .shared import edit_report, open_generation
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -20,5 +21,8 @@ def run(arguments: argparse.Namespace) -> int:
     engine = generation.engine
     patterns = pattern_statistics(engine)
     entries = records(engine, StatisticsPass(engine).read() | patterns, strip_layout(engine.registry))
-    print(json.dumps(entries, allow_nan=False) if arguments.json else "\n".join(lines(entries, recomputed=patterns)))
+    report = edit_report(generation)
+    text = [*edit_lines(report), *lines(entries, recomputed=patterns)]
+    print(json.dumps(entries, allow_nan=False) if arguments.json else "\n".join(text))
+    report_edits(report)
     return 0

@@ -8,13 +8,14 @@ from atlas_viewer.app.open_walk import open_walk
 from atlas_viewer.app.open_window import view
 from compute.weights.checkpoint import open_model
 
+from .edits import given_edits
 from .output_paths import check_target, generation_files
 from .shared import generate_options, load_options, model_spec, read_prompt
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Open the window and start generating; return when it is closed."""
-    prompt = read_prompt(arguments.prompt)
+    prompt, edits = read_prompt(arguments.prompt), given_edits(arguments)
     if arguments.record_tour is not None:
         reads = generation_files(arguments)
         read = [file for file in (arguments.tour, arguments.walk) if file is not None]
@@ -31,5 +32,6 @@ def run(arguments: argparse.Namespace) -> int:
         pictures=arguments.pictures,
         record=arguments.record_tour,
         walk=walk,
+        edits=edits,
     )
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -36,11 +37,12 @@ def write_map(
     zoom: float,
     center: tuple[float, float] | None,
     target: TensorIndex | None,
+    text: Mapping[str, str] | None = None,
 ) -> None:
     """Write Map after `generation` to `out`, as a PNG file of `size` (width, height) pixels.
 
     zoom: 1 shows everything; center: in cells, or None for the middle; target: the tensor or value to center instead,
-    which fills the picture if `zoom` is 1. Raises `OutputError`.
+    which fills the picture if `zoom` is 1; text: metadata of the picture by keyword. Raises `OutputError`.
     """
     wide, high = size
     registry = runner.registry
@@ -57,7 +59,7 @@ def write_map(
         camera.look_at(zoom, *(center or (camera.pose.x, camera.pose.y)), wide, high)
     view = camera.view(wide, high)
     labels = labels_for(registry, maps.layout, view, wide, high, words_of(runner, generation))
-    with output_file(out) as file, PngWriter(file, wide, high) as writer:
+    with output_file(out) as file, PngWriter(file, wide, high, text) as writer:
         band = max(1, _BAND // wide)
         for top in range(0, high, band):
             rows = min(band, high - top)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from atlas_viewer.state.protocols import GenerationLike, ModelLike, StripPainter
 from atlas_viewer.state.runs import Runs
 from atlas_viewer.state.state import State
 from atlas_viewer.state.ui_state import UiState
+from compute.edits.grammar import Edit
 from compute.errors import UsageError
 from compute.forward.load_options import LoadOptions
 from compute.generate.generator import Generation
@@ -85,22 +86,24 @@ def render(
     view: str = "strip",
     place: str | None = None,
     theme: str = "dark",
+    edits: Sequence[Edit] = (),
 ) -> Generation:
     """Run `prompt` to completion, write a PNG of `size` (width, height) pixels to `out`, and return the generation.
 
     panels: draw the whole window in `theme` instead of just Strip or Map; Strip alone keeps its proportions, on a
     background in the color of empty cells. zoom, center: those of the camera, `center` in cells (None for the middle).
-    view: "strip" or "map"; place: a tensor index to center in Map. Closes `source`. Raises `AtlasError`s.
+    view: "strip" or "map"; place: a tensor index to center in Map; edits: what to change in every pass, which the
+    picture names in its metadata. Closes `source`. Raises `AtlasError`s.
     """
     try:
-        runner = ModelRunner.load(source, load_tokenizer(), replace(load, context=options.context))
+        runner = ModelRunner.load(source, load_tokenizer(), replace(load, context=options.context), edits)
         generation = runner.start(prompt, options)
         generation.run()
         if view == "map" and not panels:
             shapes = {tensor.name: runner.registry.shape(tensor) for tensor in runner.registry}
             with _naming_place_option():
                 target = None if place is None else parse_tensor_index(place, shapes)
-            write_map(runner, generation, out, size, zoom=zoom, center=center, target=target)
+            write_map(runner, generation, out, size, zoom=zoom, center=center, target=target, text=_named(edits))
             return generation
         while runner.paint():
             pass
@@ -114,8 +117,13 @@ def render(
             image = strip_pixels(runner.strip, camera, size)
     finally:
         source.close()
-    write_output(out, png(image))
+    write_output(out, png(image, _named(edits)))
     return generation
+
+
+def _named(edits: Sequence[Edit]) -> dict[str, str]:
+    """The metadata of a picture that names the edits."""
+    return {"Edits": "\n".join(map(str, edits))} if edits else {}
 
 
 class Picture:

@@ -10,8 +10,12 @@ import numpy as np
 from atlas_viewer.state import proof
 from atlas_viewer.state.protocols import GenerationSource, MapSource, StepListener
 from atlas_viewer.state.state import ModelSummary
+from compute.edits.grammar import Edit
+from compute.edits.resolved import ResolvedEdit
+from compute.edits.targets import Kind, Targets
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
+from compute.generate.edit_values import resolve_edits
 from compute.generate.generator import Generation
 from compute.generate.replay import KnownText, Replay
 from compute.generate.step_capture import StepCapturer
@@ -41,26 +45,43 @@ class ModelRunner:
 
     unavailable = ""
 
-    def __init__(self, source: WeightSource, tokenizer: Tokenizer, options: LoadOptions, engine: Engine) -> None:
-        """options: those that `engine` was loaded with, reused for a larger context. Usually called by `load`."""
+    def __init__(
+        self,
+        source: WeightSource,
+        tokenizer: Tokenizer,
+        options: LoadOptions,
+        engine: Engine,
+        edits: Sequence[Edit] = (),
+    ) -> None:
+        """options: those that `engine` was loaded with, reused for a larger context. Usually called by `load`.
+
+        edits: what to change in every run.
+        """
         self._source, self.tokenizer, self._options = source, tokenizer, options
+        self.edits = tuple(edits)
+        # For a prompt and a number of tokens, on this engine.
+        self._resolved: tuple[list[int], int, tuple[ResolvedEdit, ...]] | None = None
         self._listener: StepListener | None = None
         self._use(engine)
 
     @classmethod
-    def load(cls, source: WeightSource, tokenizer: Tokenizer, options: LoadOptions) -> ModelRunner:
+    def load(
+        cls, source: WeightSource, tokenizer: Tokenizer, options: LoadOptions, edits: Sequence[Edit] = ()
+    ) -> ModelRunner:
         """Upload the model. Contexts up to that of `options` never need a second upload. Blocks.
 
         Raises `AtlasError`s.
         """
-        return finished(cls.loading(source, tokenizer, options))
+        return finished(cls.loading(source, tokenizer, options, edits))
 
     @classmethod
-    def loading(cls, source: WeightSource, tokenizer: Tokenizer, options: LoadOptions) -> Loading[ModelRunner]:
+    def loading(
+        cls, source: WeightSource, tokenizer: Tokenizer, options: LoadOptions, edits: Sequence[Edit] = ()
+    ) -> Loading[ModelRunner]:
         """Like `load`, but in steps, between which a window can draw frames."""
         context = max(options.context_for(source), min(_USUAL_CONTEXT, source.config.positions))
         engine = yield from Engine.loading(source, replace(options, context=context))
-        return cls(source, tokenizer, options, engine)
+        return cls(source, tokenizer, options, engine, edits)
 
     def close(self) -> None:
         """Close the model's file. The context cannot grow afterwards."""
@@ -80,6 +101,10 @@ class ModelRunner:
         self._use((yield from Engine.loading(self._source, replace(self._options, context=context))))
 
     def _use(self, engine: Engine) -> None:
+        targets = Targets(engine.description)
+        weights = [edit for edit in self.edits if targets.find(edit.target).kind is Kind.WEIGHT]
+        engine.set_edits(resolve_edits(engine, weights, (), None))  # first: the views find edited weights elsewhere
+        self._resolved = None
         self._engine, self.strip = engine, StripPass(engine)
         self.tensor_reader = TensorReader(engine, self.strip)
         self.logits = LogitsReadback(engine)
@@ -140,11 +165,14 @@ class ModelRunner:
         if listener is not None:
             measure = self.tensor_reader.statistics_pass() if listener.statistics else None
             capturer = StepCapturer(self._engine, listener.step, logits=listener.logits, statistics=measure)
+        tokens = self.tokenizer.encode(prompt)
         generation = Generation(
             self._engine,
             self.tokenizer,
             prompt,
             options,
+            prompt_tokens=tokens,
+            edits=self._edits_for(tokens, len(tokens) + options.max_new_tokens),
             steps=steps,
             token_text=self.tokenizer.token_label,
             capturer=capturer,
@@ -158,7 +186,18 @@ class ModelRunner:
     ) -> Replay:
         """A replay of the passes for known steps; no token is drawn."""
         text = KnownText([number for number, _ in prompt_tokens], [step.token for step in steps], options)
-        return Replay(self._engine, text, self.tokenizer.end_of_text)
+        edits = self._edits_for(text.prompt_tokens, len(text.prompt_tokens) + len(steps))
+        return Replay(self._engine, text, self.tokenizer.end_of_text, edits)
+
+    def _edits_for(self, prompt: Sequence[int], tokens: int) -> tuple[ResolvedEdit, ...]:
+        """The edits for a prompt whose text has up to `tokens` tokens; resolved once for each prompt.
+
+        Values that take a pass block, which is the price of the first run of a prompt with such edits.
+        """
+        if self._resolved is None or self._resolved[0] != list(prompt) or self._resolved[1] < tokens:
+            edits = resolve_edits(self._engine, self.edits, prompt, max(1, tokens - 1))
+            self._resolved = list(prompt), tokens, edits
+        return self._resolved[2]
 
     def paint(self) -> bool:
         """Paint the strip from the pass submitted last. Does not wait.

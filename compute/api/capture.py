@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from compute.edits.resolved import ResolvedEdit
 from compute.forward.whole_pass import WholePass
 from compute.io.array_files import ArraySpec, check_space, check_suffix, write_npz, write_safetensors
 from compute.models.config import ModelConfig
@@ -31,20 +33,30 @@ class Capture:
         self._readings = names.matching(globs)
         self._logits = names.logits if names.keeps_logits(globs) else None
 
-    def write(self, path: Path | str, passes: WholePass, reader: ActivationReader, position: int) -> None:
+    def write(
+        self,
+        path: Path | str,
+        passes: WholePass,
+        reader: ActivationReader,
+        position: int,
+        edits: Sequence[ResolvedEdit] = (),
+        text_start: int = 0,
+    ) -> None:
         """Run the pass, whose first token has this absolute position, and write the file. Blocks.
 
+        edits: those in force, which the file names; text_start: index in the text of the first token.
         Raises `UsageError` for a suffix other than .npz or .safetensors, `OutputError` when the file cannot be written
         or the disk has less space than it needs.
         """
         check_suffix(path)
         specs = self._specs(passes.config)
         check_space(path, sum(spec.nbytes for spec in specs))
-        arrays = self._arrays(passes, reader, position)
+        arrays = self._arrays(passes, reader, position, edits, text_start)
+        metadata = {"edits": json.dumps([str(edit) for edit in edits])} if edits else None
         if Path(path).suffix.lower() == ".npz":
-            write_npz(path, zip((spec.name for spec in specs), arrays, strict=True))
+            write_npz(path, zip((spec.name for spec in specs), arrays, strict=True), metadata)
         else:
-            write_safetensors(path, specs, arrays)
+            write_safetensors(path, specs, arrays, metadata)
 
     def _specs(self, config: ModelConfig) -> list[ArraySpec]:
         count = len(self._tokens)
@@ -62,14 +74,22 @@ class Capture:
         for reading in self._readings:
             yield self._names.in_scheme(reading, self._scheme)
 
-    def _arrays(self, passes: WholePass, reader: ActivationReader, position: int) -> Iterator[np.ndarray]:
+    def _arrays(
+        self,
+        passes: WholePass,
+        reader: ActivationReader,
+        position: int,
+        edits: Sequence[ResolvedEdit],
+        text_start: int,
+    ) -> Iterator[np.ndarray]:
         """The arrays in the order of `_specs`; none is referred to here after it has been written."""
         yield np.asarray(self._tokens, np.int32)
         if self._logits is None:
-            passes.run(self._tokens, position)
+            passes.run(self._tokens, position, text_start=text_start)
         else:
-            yield passes.all_logits(self._tokens, position)
+            yield passes.all_logits(self._tokens, position, text_start=text_start)
         for reading in self._named():
             source = self._names.description.canonical(reading.source)
             array = reader.read([source])[source]
-            yield array if source in self._names.description.patterns else derived(reading, array)
+            pattern = source in self._names.description.patterns
+            yield array if pattern else derived(reading, array, edits=edits, text_start=text_start)

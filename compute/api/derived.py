@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
+from compute.edits.resolved import ResolvedEdit
+from compute.edits.score_edits import edit_scores
 from compute.models.operations import Attention, LayerNorm
 from compute.models.readings import BY_HEAD, Form, Reading
 
@@ -14,14 +17,21 @@ _PARTS = {
 }  # fmt: skip
 
 
-def derived(reading: Reading, array: np.ndarray, first_row: int = 0) -> np.ndarray:
+def derived(
+    reading: Reading,
+    array: np.ndarray,
+    first_row: int = 0,
+    edits: Sequence[ResolvedEdit] = (),
+    text_start: int = 0,
+) -> np.ndarray:
     """The array of `reading` from that of its source, in which rows before `first_row` are left out of the result.
 
     Views where possible. For scores `array` has all rows, of which those from `first_row` on become queries.
+    edits: those of the pass, which also change scores; text_start: position in the text of row 0 of the pass.
     """
     if reading.form is Form.SCORES:
         assert isinstance(reading.operation, Attention)
-        return _scores(reading.operation, array, first_row)
+        return _scores(reading.operation, array, first_row, edits, text_start)
     rows = array[first_row:]
     match reading.operation:
         case Attention() as attention if reading.form in _PARTS:
@@ -40,11 +50,14 @@ def _by_head(x: np.ndarray, attention: Attention) -> np.ndarray:
     return x.reshape(len(x), attention.heads, attention.head_size)
 
 
-def _scores(attention: Attention, qkv: np.ndarray, first_row: int) -> np.ndarray:
-    """Query times key / sqrt(head size), -inf for later keys: [heads, query, key] from qkv [T, 3 C]."""
+def _scores(
+    attention: Attention, qkv: np.ndarray, first_row: int, edits: Sequence[ResolvedEdit], text_start: int
+) -> np.ndarray:
+    """Query times key / sqrt(head size), edited, -inf for later keys: [heads, query, key] from qkv [T, 3 C]."""
     queries = _by_head(qkv[first_row:, : attention.columns], attention).transpose(1, 0, 2)  # [H, queries, D]
     keys = _by_head(qkv[:, attention.columns : 2 * attention.columns], attention).transpose(1, 2, 0)  # [H, D, T]
     scores: np.ndarray = (queries @ keys) * np.float32(1 / math.sqrt(attention.head_size))  # [H, queries, T]
+    edit_scores(edits, attention.pattern, scores, first_row, text_start)
     later = np.arange(len(qkv)) > np.arange(first_row, len(qkv))[:, None]  # [queries, T]
     scores[:, later] = -np.inf
     return scores

@@ -21,6 +21,7 @@ from compute.text.tokenizer import Tokenizer
 from compute.views.formula_pass import FormulaPass
 
 from .activation_reader import ActivationReader
+from .edited import report_of
 from .kept import Kept
 from .names import Names
 from .run import Run
@@ -106,8 +107,9 @@ class LoadedModel:
         arrays: Sequence[dict[str, np.ndarray]] = [{} for _ in texts]
         if kept.sources:
             arrays = self._activations().read_sequences(kept.sources, sequence, last=kept.only_last)
+        report = report_of(self._engine)
         return [
-            Run(self._names, text, kept.rows, kept.readings, array, of_text)
+            Run(self._names, text, kept.rows, kept.readings, array, of_text, self._engine.edits, report)
             for text, array, of_text in zip(texts, arrays, logits, strict=True)
         ]
 

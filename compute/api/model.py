@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import overload
 
+from compute.edits.grammar import Edits, edits_of
+from compute.edits.report import EditReport
 from compute.errors import UsageError
 from compute.generate import generator
 from compute.io.escape import one_line
@@ -19,6 +21,7 @@ from compute.views.formula_pass import FormulaPass
 from .attribution import Attribution, attribution_of
 from .batches import batches
 from .capture import Capture
+from .edited import by_text, edited, report_of
 from .explain import explained
 from .generation import Generation
 from .kept import Kept
@@ -43,11 +46,23 @@ class Model(LoadedModel):
     """
 
     @overload
-    def run(self, prompt: str | Sequence[int], *, keep: str | Iterable[str] = (), rows: Rows = "all") -> Run: ...
+    def run(
+        self,
+        prompt: str | Sequence[int],
+        *,
+        keep: str | Iterable[str] = (),
+        rows: Rows = "all",
+        edits: Edits = (),
+    ) -> Run: ...
 
     @overload
     def run(
-        self, prompt: list[str] | list[list[int]], *, keep: str | Iterable[str] = (), rows: Rows = "all"
+        self,
+        prompt: list[str] | list[list[int]],
+        *,
+        keep: str | Iterable[str] = (),
+        rows: Rows = "all",
+        edits: Edits = (),
     ) -> list[Run]: ...
 
     def run(
@@ -56,6 +71,7 @@ class Model(LoadedModel):
         *,
         keep: str | Iterable[str] = (),
         rows: Rows = "all",
+        edits: Edits = (),
     ) -> Run | list[Run]:
         """One pass over a text, or over each text of a list.
 
@@ -66,10 +82,12 @@ class Model(LoadedModel):
         "h.*.resid_post" or "blocks.0.attn.hook_pattern"; "*" keeps all. The logits are always kept.
         rows: "all", or "last", which keeps and computes the logits of the last token only, and keeps the last row of
         every activation.
+        edits: what to change in the pass, such as "h.2.attn.out[head=4] = 0", in the order of the list; an array is
+        given as ("h.3.resid_post[3] +=", vector).
 
-        Raises `UsageError` for a text that is too long or a glob without a match, `TensorNameError` for an unknown
-        name, `MemoryBudgetError` when the arrays would not fit into memory, `PromptError` for text that is not
-        UTF-8.
+        Raises `UsageError` for a text that is too long, an edit that does not fit, or a glob without a match,
+        `TensorNameError` for an unknown name, `MemoryBudgetError` when the arrays would not fit into memory,
+        `PromptError` for text that is not UTF-8.
 
         >>> run = model.run([7454, 2402], keep=["h.0.attn.pattern"], rows="last")
         >>> run["h.0.attn.pattern"].shape, run.logits.shape
@@ -84,10 +102,14 @@ class Model(LoadedModel):
             texts = [self._texts.fitting(prompt, *fits)]
         kept = Kept(self.description, self._names.matching(keep), rows)
         kept.check_memory([len(text) for text in texts])
+        wanted = edits_of(edits)
+        alone = [[index] for index in range(len(texts))] if by_text(wanted) else None
         with self._in_use():
             runs: dict[int, Run] = {}
-            for indices in batches([len(text) for text in texts], self.context):
-                runs |= zip(indices, self._run([texts[index] for index in indices], kept), strict=True)
+            for indices in alone or batches([len(text) for text in texts], self.context):
+                same = [texts[index] for index in indices]
+                with edited(self._engine, wanted, same[0], len(same[0])):
+                    runs |= zip(indices, self._run(same, kept), strict=True)
         ordered = [runs[index] for index in range(len(texts))]
         return ordered if batch else ordered[0]
 
@@ -98,23 +120,30 @@ class Model(LoadedModel):
         *,
         keep: str | Iterable[str] = "*",
         names: Scheme = "atlas",
-    ) -> None:
+        edits: Edits = (),
+        prompt_length: int | None = None,
+    ) -> EditReport:
         """One pass over a text, written to a .npz or .safetensors file one array after another.
 
         The file contains `tokens` (int32, one per row) and the arrays that `run` would keep, among them the logits when
         `keep` matches them. Only an array or two are in memory, so that long contexts need little of it. Of a text
         longer than the context the last `context` tokens are used, at the positions that a generation gives them.
         names: the scheme to write; with "transformerlens" an array without a name there keeps ours.
+        edits: as for `run`; the file names them in its metadata. Positions count in the whole text.
+        prompt_length: tokens of the text that are the prompt, from whose end negative positions count back; by default
+        all of them.
 
-        Raises `TensorNameError` and `UsageError` as `run`, `OutputError` when the file cannot be written or the disk
-        has too little space.
+        Returns what the edits have done. Raises `TensorNameError` and `UsageError` as `run`, `OutputError` when the
+        file cannot be written or the disk has too little space.
         """
         tokens = self._texts.ids(text)
         rows = min(len(tokens), self.context)
         position = min(len(tokens) - rows, self.config.positions - rows)
         wanted = Capture(self._names, tokens[-rows:], keep, names)
-        with self._in_use():
-            wanted.write(path, self._passes, self._activations(), position)
+        prompt = tokens[: prompt_length or len(tokens)]
+        with self._in_use(), edited(self._engine, edits_of(edits), prompt, len(tokens)) as resolved:
+            wanted.write(path, self._passes, self._activations(), position, resolved, len(tokens) - rows)
+            return report_of(self._engine)
 
     def generate(
         self,
@@ -128,6 +157,7 @@ class Model(LoadedModel):
         repetition_penalty: float = GenerateOptions.repetition_penalty,
         seed: int = GenerateOptions.seed,
         top: int | None = None,
+        edits: Edits = (),
     ) -> Generation:
         """Continue a text until its end, or by `max_new_tokens` tokens.
 
@@ -140,6 +170,8 @@ class Model(LoadedModel):
         repetition_penalty: makes tokens of the context less likely; 1 is off.
         seed: of the random numbers; equal seeds draw equal tokens on the same adapter.
         top: likeliest tokens in each step's record, by default 8.
+        edits: what to change in every pass, as for `run`. Positions count in the text from 0, negative ones back from
+        the end of `prompt`.
 
         A text longer than the context is cut to its last `context` tokens before every pass.
         Raises `UsageError` for a value out of range, `PromptError` for text that is not UTF-8.
@@ -163,17 +195,23 @@ class Model(LoadedModel):
         )
         tokens = self._texts.ids(prompt)
         text = prompt if isinstance(prompt, str) else self.tokenizer.decode(tokens)
-        with self._in_use():
-            made = generator.Generation(self._engine, self.tokenizer, text, options, prompt_tokens=tokens)
+        options.checked(self.context, self.config.vocabulary)
+        limit = max(1, len(tokens) + max_new_tokens - 1)
+        with self._in_use(), edited(self._engine, edits_of(edits), tokens, limit) as resolved:
+            made = generator.Generation(
+                self._engine, self.tokenizer, text, options, prompt_tokens=tokens, edits=resolved
+            )
             made.run()
+            report = report_of(self._engine)
         assert made.stop_reason is not None
-        return Generation(text, made.continuation, made.tokens, made.steps, made.stop_reason)
+        return Generation(text, made.continuation, made.tokens, made.steps, made.stop_reason, report)
 
-    def score(self, text: str | Sequence[int]) -> Score:
+    def score(self, text: str | Sequence[int], *, edits: Edits = ()) -> Score:
         """Log probability, rank and entropy of every token after the first, and the perplexity.
 
         text: of any length; one longer than the context is run in contexts that overlap by half, so that every token is
         predicted from at least half a context.
+        edits: what to change in every pass, as for `run`.
         Raises `UsageError` for a list without token ids, `PromptError` for text that is not UTF-8.
 
         >>> score = model.score("Once upon a time")
@@ -181,18 +219,12 @@ class Model(LoadedModel):
         (['Once', ' upon', ' a', ' time'], None, 1)
         """
         tokens, config = self._texts.ids(text), self.config
-        with self._in_use():
-            found = list(
-                predictions(
-                    self._passes,
-                    tokens,
-                    context=self.context,
-                    positions=config.positions,
-                    vocabulary=config.vocabulary,
-                )
-            )
+        sizes = {"context": self.context, "positions": config.positions, "vocabulary": config.vocabulary}
+        with self._in_use(), edited(self._engine, edits_of(edits), tokens, len(tokens)):
+            found = list(predictions(self._passes, tokens, **sizes))
+            report = report_of(self._engine)
         fits = self._tokenizer.vocabulary == config.vocabulary
-        return scored(tokens, found, [self._tokenizer.token_text(token) if fits else "" for token in tokens])
+        return scored(tokens, found, [self._tokenizer.token_text(token) if fits else "" for token in tokens], report)
 
     def explain(self, prompt: str | Sequence[int], name: str, index: Sequence[int]) -> Formula:
         """How one element was computed in a pass over a text: the largest terms of its sum, and where they come from.

@@ -8,6 +8,8 @@ from typing import Literal
 
 import numpy as np
 
+from compute.edits.report import NO_EDITS, EditReport
+from compute.edits.resolved import ResolvedEdit
 from compute.errors import TensorNameError
 from compute.io.array_files import write_arrays
 from compute.models.readings import Form, Reading
@@ -46,8 +48,11 @@ class Run(Mapping[str, np.ndarray]):
         kept: Sequence[Reading],
         arrays: Mapping[str, np.ndarray],
         logits: np.ndarray,
+        edits: Sequence[ResolvedEdit] = (),
+        report: EditReport = NO_EDITS,
     ) -> None:
         """kept: what the mapping contains; arrays: by the name of the memory; `Model.run` makes all of it."""
+        self._edits, self._report = edits, report
         self._names, self._kept, self._arrays = names, kept, arrays
         self._logits = logits
         self._rows = rows
@@ -63,6 +68,21 @@ class Run(Mapping[str, np.ndarray]):
         """float32 [tokens, vocabulary] (one row with `rows="last"`): row t scores the token after token t."""
         return self._logits
 
+    @property
+    def edits(self) -> list[str]:
+        """The edits of the pass, by their canonical text."""
+        return list(self._report.edits)
+
+    @property
+    def no_effect(self) -> list[str]:
+        """Those of `edits` that changed no value of the pass, which texts of the same length share."""
+        return list(self._report.no_effect)
+
+    @property
+    def empty_rows(self) -> int:
+        """How many attention rows of the pass edits left without a key; their weights are 0."""
+        return self._report.empty_rows
+
     def __getitem__(self, name: str) -> np.ndarray:
         if name == self._names.logits:
             return self._logits
@@ -74,7 +94,7 @@ class Run(Mapping[str, np.ndarray]):
             raise TensorNameError(f'{name}: was not kept; pass keep=["{name}"] to run')
         if reading.source not in self._names.description.outputs:
             return array  # a pattern, whose first axis is its heads
-        return derived(reading, array, len(array) - 1 if self._rows == "last" else 0)
+        return derived(reading, array, len(array) - 1 if self._rows == "last" else 0, self._edits)
 
     def __iter__(self) -> Iterator[str]:
         yield from (reading.name for reading in self._kept)

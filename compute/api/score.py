@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from compute.edits.report import NO_EDITS, EditReport
 from compute.forward.whole_pass import WholePass
 
 
@@ -29,11 +30,22 @@ class TokenScore:
 class Score:
     """The scores of a text's tokens.
 
-    perplexity: exp of the mean of -logprob; None for a text of one token.
+    perplexity: exp of the mean of -logprob; None for a text of one token. report: what the edits have done.
     """
 
     tokens: tuple[TokenScore, ...]
     perplexity: float | None
+    report: EditReport = NO_EDITS
+
+    @property
+    def edits(self) -> list[str]:
+        """The edits of the passes, by their canonical text."""
+        return list(self.report.edits)
+
+    @property
+    def no_effect(self) -> list[str]:
+        """Those of `edits` that changed no value."""
+        return list(self.report.no_effect)
 
 
 @dataclass(frozen=True)
@@ -57,7 +69,7 @@ def predictions(
     while end < len(tokens) - 1:
         rows = min(context, len(tokens) - 1 - start)
         row = start
-        for logits in passes.logits(tokens[start : start + rows], min(start, positions - rows)):
+        for logits in passes.logits(tokens[start : start + rows], min(start, positions - rows), text_start=start):
             for values in logits[:, :vocabulary]:
                 if row >= end:
                     yield _prediction(values, tokens[row + 1])
@@ -66,15 +78,17 @@ def predictions(
         start += step
 
 
-def scored(tokens: Sequence[int], found: Sequence[Prediction], texts: Sequence[str]) -> Score:
-    """The score of a text from the predictions of all tokens but the first."""
+def scored(
+    tokens: Sequence[int], found: Sequence[Prediction], texts: Sequence[str], report: EditReport = NO_EDITS
+) -> Score:
+    """The score of a text from the predictions of all tokens but the first. report: what edits have done."""
     scores = [TokenScore(tokens[0], texts[0], None, None, None)]
     for token, text, one in zip(tokens[1:], texts[1:], found, strict=True):
         scores.append(TokenScore(token, text, one.logprob, one.rank, one.entropy))
     if not found:
-        return Score(tuple(scores), None)
+        return Score(tuple(scores), None, report)
     mean = -sum(one.logprob for one in found) / len(found)
-    return Score(tuple(scores), math.exp(mean) if mean < 700 else math.inf)
+    return Score(tuple(scores), math.exp(mean) if mean < 700 else math.inf, report)
 
 
 def _prediction(logits: np.ndarray, token: int) -> Prediction:

@@ -68,10 +68,11 @@ class Edit:
         return f"{self.target}{index} {self.op} {self.value}"
 
 
-EditLike: TypeAlias = "str | Edit | Sequence[Any]"
+EditLike: TypeAlias = str | Edit | Sequence[Any]
+Edits: TypeAlias = EditLike | Iterable[EditLike]
 
 
-def edits_of(given: EditLike | Iterable[EditLike]) -> tuple[Edit, ...]:
+def edits_of(given: Edits) -> tuple[Edit, ...]:
     """The edits that a caller gives: texts, `Edit`s, or pairs of `TARGET OP` and a number or array.
 
     Raises `UsageError`.

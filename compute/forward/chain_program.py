@@ -11,7 +11,7 @@ from compute.gpu.wgpu_native import Dispatch
 from compute.models.operations import Linear
 
 from .decode_block import DecodeBlock
-from .decode_program import DecodeProgram
+from .fused_layers import FusedLayers
 from .program import THREADS, resource
 
 _SPAN = 64  # keys per workgroup of attention
@@ -21,8 +21,11 @@ _PATIENCE = 1 << 20  # polls before a wait is abandoned, about a second
 _BINDINGS = 24
 
 
-class ChainProgram(DecodeProgram):
-    """A pass over one row. It needs subgroups and a GPU that starts workgroups in order: see wgsl/decode/layer.wgsl."""
+class ChainProgram(FusedLayers):
+    """A pass over one row; layers with edits take five dispatches.
+
+    It needs subgroups and a GPU that starts workgroups in order: see wgsl/decode/layer.wgsl.
+    """
 
     @staticmethod
     def suits(device: wgpu.GPUDevice, subgroups: bool) -> bool:
@@ -40,11 +43,26 @@ class ChainProgram(DecodeProgram):
         self._hidden = self._guarded("hidden", 4 * c)
         self.counters = self._buffer("stage counters", (4 * layers + 1) * _COUNTER_STRIDE)
         self.stall_flag = self.counters
-        body = self._embed(self._embedding, self._residuals[0])
-        body += [self._layer(layer, block) for layer, block in enumerate(self._stretches)]
-        last = self._residuals[layers % 2]
-        head = self._gpu_head(last, normed=True, counters=self.counters)
-        return body, head
+        stream, other = self._residuals
+        body = self._embed(self._embedding, stream, edits=True)
+        if any(self._needs_fused_layer(block) for block in self._stretches):
+            self._layer_scratch()
+        for layer, block in enumerate(self._stretches):
+            if self._needs_fused_layer(block):
+                body += self._fused_layer(layer, block, stream)
+            else:
+                body.append(self._layer(layer, block, stream, other))
+                stream, other = other, stream
+        return body, self._gpu_head(stream, normed=True, counters=self.counters)
+
+    def _needs_fused_layer(self, block: DecodeBlock) -> bool:
+        """True for a layer with edits, or with an edited weight of another type than the others."""
+        if self._points is not None:
+            slots = (*block.outputs, *self._points.attention_slots(block.attention))
+            if any(slot in self._points.slots for slot in slots):
+                return True
+        linears = (block.qkv, block.attn_proj, block.fc, block.mlp_proj)
+        return len({self._storages[linear.weight.name].dtype for linear in linears}) > 1
 
     def _guarded(self, label: str, elements: int) -> Resource:
         """A vector that shares no cache line with another buffer.
@@ -55,7 +73,7 @@ class ChainProgram(DecodeProgram):
         buffer = self._buffer(label, elements + 2 * _GUARD)
         return (buffer, 4 * _GUARD, 4 * elements)
 
-    def _layer(self, layer: int, block: DecodeBlock) -> Dispatch:
+    def _layer(self, layer: int, block: DecodeBlock, x_in: Resource, x_out: Resource) -> Dispatch:
         config, kept_in = self._config, self._block(block.section)
         c = config.channels
         lanes, _ = self._team
@@ -78,9 +96,9 @@ class ChainProgram(DecodeProgram):
                 "state": self._shared.state,
                 "params": self._slot(layer, *(kept_in.offsets[name] for name in block.outputs) if kept_in else ()),
                 "counters": self.counters,
-                "x_in": self._residuals[layer % 2],
+                "x_in": x_in,
                 "x_mid": self._resid_mid,
-                "x_out": self._residuals[1 - layer % 2],
+                "x_out": x_out,
                 "fresh": self._fresh,
                 "mixed": self._mixed,
                 "shares": self._shares,
@@ -88,19 +106,19 @@ class ChainProgram(DecodeProgram):
                 "cache": self._shared.caches[layer],
                 "ln_1_scale": self._vector(block.norm_1.scale.name),
                 "ln_1_shift": self._vector(block.norm_1.shift.name),
-                **self._linear("qkv", block.qkv),
-                **self._linear("attn_proj", block.attn_proj),
+                **self._chain_linear("qkv", block.qkv),
+                **self._chain_linear("attn_proj", block.attn_proj),
                 "ln_2_scale": self._vector(block.norm_2.scale.name),
                 "ln_2_shift": self._vector(block.norm_2.shift.name),
-                **self._linear("fc", block.fc),
-                **self._linear("mlp_proj", block.mlp_proj),
+                **self._chain_linear("fc", block.fc),
+                **self._chain_linear("mlp_proj", block.mlp_proj),
                 **self._activation_binding(kept_in),
             },
             cost=12 * c * c + 2 * c * self._context,
             label=block.resid_post.output,
         )
 
-    def _linear(self, name: str, linear: Linear) -> dict[str, Resource]:
+    def _chain_linear(self, name: str, linear: Linear) -> dict[str, Resource]:
         assert linear.bias is not None
         return {
             f"{name}_weight": resource(self._storages[linear.weight.name].shards[0]),

@@ -8,19 +8,26 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import wgpu
 
+from compute.edits.gpu_list import Effects
+from compute.edits.resolved import ResolvedEdit
+from compute.edits.targets import Kind
 from compute.errors import DeviceError, MemoryBudgetError, option
 from compute.gpu.device import adapter_name
 from compute.gpu.loading import Loading, finished
 from compute.gpu.subgroups import NO_SUBGROUPS
+from compute.models.operations import Attention
 from compute.sampling.sampler import Sampler
 from compute.weights.checkpoint import WeightSource
 
+from .edit_points import EditPoints
+from .edited_programs import EditedPrograms, first_changed_row
 from .load_options import LoadOptions
 from .model_memory import ModelMemory, load_memory
 from .pass_plan import POSITION_BYTES, Pass, Segment, state_of
 from .program import Program
 from .program_choice import ProgramChoice, choose_programs
 from .registry_build import build_registry
+from .rows_program import RowsProgram
 
 
 class Engine:
@@ -37,10 +44,12 @@ class Engine:
         self.adapter_name = adapter_name(memory.device.adapter)
         self.storages, self.activations = memory.storages, memory.activations
         self.gpu_bytes = memory.nbytes
-        self.path, self.decode, self.prefill = programs.path, programs.decode, programs.prefill
+        self.path, self._edited = programs.path, EditedPrograms(memory, programs)
         self.registry = build_registry(memory.description, memory.storages, memory.activations, memory.shared.logits)
         self.epoch = 0  # counts passes that computed more than the newest row
         self._cached: tuple[Sequence[int], int] = ((), 0)  # a text, and how many rows of its prefix are computed
+        self._text_start = 0
+        self.edit_changes = 0  # counts changes of the edits, after which views bind weights and patterns again
 
     @classmethod
     def load(cls, source: WeightSource, options: LoadOptions) -> Engine:
@@ -61,11 +70,70 @@ class Engine:
         """A program over the engine's weights and buffers for up to `rows` rows; team: see `team_size`."""
         return self._memory.program(kind, rows, team)
 
+    @property
+    def decode(self) -> Program:
+        """The program for one row, with the edits in force."""
+        return self._edited.decode
+
+    @property
+    def prefill(self) -> RowsProgram:
+        """The program for many rows, with the edits in force."""
+        return self._edited.prefill
+
+    # -- edits
+
+    @property
+    def edits(self) -> tuple[ResolvedEdit, ...]:
+        """The edits in force."""
+        return self._edited.edits
+
+    def set_edits(self, edits: Sequence[ResolvedEdit], *, fresh: bool = False) -> None:
+        """Apply these edits, and no others, in passes that are planned from now on; no pass may be in flight.
+
+        Cached rows from the first one on that the edits make different are computed again by the next pass. Edited
+        weights have another storage in the registry. fresh: count from 0 what the edits change, otherwise edits that
+        stay keep their counts. Raises `MemoryBudgetError`.
+        """
+        if not edits and not self.edits:
+            return
+        before = self.edits
+        first = first_changed_row(before, edits)
+        self._edited.set(edits, fresh=fresh)
+        self._edited.set_text_start(self._text_start)
+        self.edit_changes += 1
+        for name in {edit.target.point for edit in (*before, *edits) if edit.target.kind is Kind.WEIGHT}:
+            self.registry.store(name, self._edited.copies.get(name) or self.storages[name])
+        if first is not None:
+            text, rows = self._cached
+            self._cached = (text, min(rows, first))
+
+    def attention_points(self, attention: Attention) -> tuple[EditPoints, int, int] | None:
+        """The points of scores and pattern in the list of edits; None when this attention is not edited."""
+        return self._edited.attention_points(attention)
+
+    def effects(self) -> Effects:
+        """What the edits in force have changed since they were set. Blocks, so never call it inside a frame."""
+        return self._edited.effects()
+
+    @property
+    def state_buffer(self) -> wgpu.GPUBuffer:
+        """The state of the latest pass, see wgsl/common/state.wgsl."""
+        return self._memory.shared.state
+
     # -- running
 
-    def write_history(self, tokens: Sequence[int], at: int = 0) -> None:
-        """Write token ids to the history, from index `at` on."""
+    def write_history(self, tokens: Sequence[int], at: int = 0, *, text_start: int = 0) -> None:
+        """Write token ids to the history, from index `at` on.
+
+        text_start: index in the text of the first token of the history, from which edits count positions.
+        """
         self._memory.write_history(tokens, at)
+        self.set_text_start(text_start)
+
+    def set_text_start(self, index: int) -> None:
+        """Note the index in the text of the first token of the history."""
+        self._text_start = index
+        self._edited.set_text_start(index)
 
     def mark_cached(self, text: Sequence[int], rows: int) -> None:
         """Note that the caches and activations contain the first `rows` rows of `text`."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TypeVar
 
 import numpy as np
@@ -24,6 +25,7 @@ from compute.weights.limits import unsupported_reason
 from compute.weights.upload import WeightUpload, weight_layout
 
 from .activation_buffers import Activations
+from .edit_points import EditPoints
 from .load_options import LoadOptions
 from .memory_budget import available_bytes, check_budget
 from .program import Program
@@ -57,10 +59,23 @@ class ModelMemory:
         """The device of all buffers."""
         return self.kernels.device
 
-    def program(self, kind: type[P], rows: int, team: tuple[int, bool] = NO_SUBGROUPS) -> P:
-        """A program over these weights and buffers for up to `rows` rows; team: see `team_size`."""
-        shared, activations = self.shared, self.activations
-        return kind(self.kernels, self.description, self.storages, shared, activations, self.context, rows, team)
+    def program(
+        self,
+        kind: type[P],
+        rows: int,
+        team: tuple[int, bool] = NO_SUBGROUPS,
+        *,
+        points: EditPoints | None = None,
+        copies: Mapping[str, TensorStorage] = MappingProxyType({}),
+    ) -> P:
+        """A program over these weights and buffers for up to `rows` rows; team: see `team_size`.
+
+        points: the tensors to edit; copies: edited weights by name, which it uses instead.
+        """
+        return kind(
+            self.kernels, self.description, {**self.storages, **copies}, self.shared, self.activations, self.context,
+            rows, team, points,
+        )  # fmt: skip
 
     def write_history(self, tokens: Sequence[int], at: int = 0) -> None:
         """Write token ids to the history, from index `at` on."""

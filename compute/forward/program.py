@@ -14,6 +14,7 @@ from compute.models.operations import Add, Gather
 from compute.models.registry import Shard, TensorStorage
 
 from .activation_buffers import ActivationBlock, Activations
+from .edit_points import NOWHERE, EditPoints
 from .program_buffers import ProgramBuffers
 
 THREADS = 128  # per workgroup of the decode kernels
@@ -38,14 +39,15 @@ class Program(ABC):
         context: int,
         rows: int,
         team: tuple[int, bool],
+        points: EditPoints | None = None,
     ) -> None:
         """Build the dispatches.
 
         activations: buffers for every activation, None to keep none; context: in tokens; team: see
-        `subgroups.team_size`.
+        `subgroups.team_size`; points: the tensors to edit, None for a program without edits.
         """
         self.rows = rows
-        self._team = team
+        self.team = self._team = team
         self._kernels = kernels
         self._device = kernels.device
         self._description, self._config = description, description.config
@@ -53,6 +55,7 @@ class Program(ABC):
         self._shared = shared
         self._blocks = activations.blocks if activations else None
         self._context = context
+        self._points = points
         self._params: list[np.ndarray] = []
         # Matrices may be bound shard by shard and rows in parts: more slots than operations.
         self._slots = 64 * len(description.sections)
@@ -108,13 +111,50 @@ class Program(ABC):
         """Where the activation `name` of a section begins in its block, in elements; 0 when it is not kept."""
         return self._blocks[section].offsets[name] if self._blocks else 0
 
-    def _embed(self, operations: tuple[Gather, Gather, Add], resid: Resource) -> list[Dispatch]:
-        """Rows of the tokens, rows of their positions, and their sum, which goes to `resid`."""
+    def _edit(self, slot: str, y: Resource, columns: int, *, section: int | None, head: bool = False) -> list[Dispatch]:
+        """The edits of the tensor that was just written to `y`; nothing when it has none.
+
+        section: index of the section whose activation it is, None for logits. head: `y` is the row of logits alone.
+        """
+        if self._points is None or slot not in self._points.slots:
+            return []
+        block = None if section is None else self._block(section)
+        kernel = self._kernels.get("edit/apply", columns=columns, trace=block is not None, head=head)
+        offset = block.offsets[slot] if block else 0
+        bound: dict[str, Resource] = {
+            "state": self._shared.state,
+            "params": self._slot(self._points.index(slot), offset),
+            "y": y,
+            **self._points.edits.bindings,
+            **self._activation_binding(block),
+        }
+        rows = 1 if head else self.rows
+        groups = (-(-columns // 64), rows, 1)
+        return [kernel.dispatch(groups, bound, cost=4 * rows * columns, label=f"edits of {slot}")]
+
+    def _edited_parts(self, **tensors: str) -> tuple[str, list[int], dict[str, Resource]]:
+        """For a kernel that edits what it computes: the edited parts, the points of all parts, and bindings.
+
+        tensors: the slot of each part, by the name that the kernel has for it.
+        """
+        points = self._points
+        if points is None or not any(slot in points.slots for slot in tensors.values()):
+            return "", [NOWHERE] * len(tensors), {}
+        parts = " ".join(part for part, slot in tensors.items() if slot in points.slots)
+        return parts, [points.index(slot) for slot in tensors.values()], points.edits.bindings
+
+    def _embed(self, operations: tuple[Gather, Gather, Add], resid: Resource, *, edits: bool = False) -> list[Dispatch]:
+        """Rows of the tokens, rows of their positions, and their sum, which goes to `resid`.
+
+        edits: edit all three here; otherwise the caller edits the sum, and nothing edits the others.
+        """
         tokens, positions, total = operations
+        outputs = {"tokens": tokens.output, "positions": positions.output, "sum": total.output} if edits else {}
+        edited, points, bindings = self._edited_parts(**outputs)
         storage, block = self._storages[tokens.table.name], self._block(0)
         kernel = self._kernels.get(
             "forward/embed", channels=total.columns, storage=storage.kind, dtype=storage.dtype, tile=storage.tile,
-            trace=block is not None,
+            trace=block is not None, edited=edited,
         )  # fmt: skip
         offsets = [self._offset(0, operation.output) for operation in operations]
         return [
@@ -122,12 +162,13 @@ class Program(ABC):
                 (-(-total.columns // 128), self.rows, 1),
                 {
                     "state": self._shared.state,
-                    "params": self._slot(shard.first_row, shard.rows, positions.table.shape[0], *offsets),
+                    "params": self._slot(shard.first_row, shard.rows, positions.table.shape[0], *offsets, *points),
                     "history": self._shared.history,
                     "weight": resource(shard),
                     "position_table": self._vector(positions.table.name),
                     "resid": resid,
                     **self._activation_binding(block),
+                    **bindings,
                 },
                 cost=self.rows * total.columns,
                 label=total.output,
@@ -139,27 +180,31 @@ class Program(ABC):
         """Logits of the row in `resid`; normed: after the final norm, which is computed here.
 
         Clears the stage `counters` for the next token. Needs the head's matrix in buffers, and a head without a bias.
+        With `normed` the norm and the logits are edited here; otherwise the caller edits the logits.
         """
         head, norm, last = self._description.head, self._description.final_norm, len(self._description.sections) - 1
         storage, inputs = self._storages[head.weight.name], head.weight.shape[1]
         lanes, subgroups = self._team
         block = self._block(last) if normed else None
+        outputs = {"norm": norm.output if norm else "", "mixed": "", "value": head.output, "after": ""}
+        edited, points, bindings = self._edited_parts(**(outputs if normed else {}))
         kernel = self._kernels.get(
             "decode/head", inputs=inputs, dtype=storage.dtype, lanes=lanes, subgroups=subgroups,
             team_rows=_HEAD_ROWS, threads=THREADS, trace=block is not None, rounds=_HEAD_ROUNDS,
-            normed=normed, reset=counters is not None,
+            normed=normed, reset=counters is not None, edited=edited,
         )  # fmt: skip
         run = []
         for shard in storage.shards:
             bound: dict[str, Resource] = {
                 "state": self._shared.state,
                 "params": self._slot(
-                    self._offset(last, norm.output) if block and norm else 0, shard.first_row, shard.rows
+                    self._offset(last, norm.output) if block and norm else 0, shard.first_row, shard.rows, *points
                 ),
                 "weight": resource(shard),
                 "logits": self._shared.logits,
                 "resid": resid,
                 **self._activation_binding(block),
+                **bindings,
             }
             if normed:
                 assert norm is not None

@@ -14,6 +14,7 @@ from compute.gpu.wgpu_native import Dispatch
 from compute.models.operations import Activation, Add, Attention, Gather, LayerNorm, Linear
 from compute.models.registry import Shard
 
+from .edit_points import NOWHERE, edited, edited_slots
 from .product import Product
 from .program import Program, resource
 from .stages import Stage, reads_after, stages
@@ -28,7 +29,7 @@ class RowsProgram(Program):
     def _build(self) -> tuple[list[Dispatch], list[Dispatch]]:
         self._values: dict[str, wgpu.GPUBuffer] = {}  # scratch buffers by the activation that is in them
         free: list[tuple[int, wgpu.GPUBuffer]] = []  # columns, and the buffer
-        made = stages(self._description)
+        made = stages(self._description, edited_slots(self._points))
         # The input of the head stays, for `head_of_rows`.
         left = frozenset({self._description.canonical(self._description.head.x)})
         later = [*reads_after(made, self._description), left][1:]
@@ -36,11 +37,15 @@ class RowsProgram(Program):
         for stage, needed in zip(made, later, strict=True):
             self._values[stage.output.output] = self._result(stage, free)
             body += self._stage(stage)
+            output = stage.output
+            body += self._edit(output.output, self._value(output.output), output.columns, section=stage.section)
             for name in self._values.keys() - needed:
                 buffer = self._values.pop(name)
                 if buffer not in self._values.values():
                     free.append((buffer.size // 4 // self.rows, buffer))
-        return body, [*self._head_row(), *self._build_head()]
+        head = self._description.head
+        edits = self._edit(head.output, self._shared.logits, head.columns, section=None, head=True)
+        return body, [*self._head_row(), *self._build_head(), *edits]
 
     def _result(self, stage: Stage, free: list[tuple[int, wgpu.GPUBuffer]]) -> wgpu.GPUBuffer:
         """The buffer for the stage's result: its input's, one that nothing reads any more, or a new one."""
@@ -67,7 +72,7 @@ class RowsProgram(Program):
             case (Linear() as linear, *_):
                 return self._linear(stage, linear)
             case (Attention() as attention,):
-                return [self._kv_store(attention), self._attention(stage, attention)]
+                return [self._kv_store(attention), self._attention_with_edits(stage, attention)]
             case (Add() as add,):
                 terms = {f"term{index}": self._value(name) for index, name in enumerate(add.terms)}
                 return [self._elementwise(stage, "forward/add", terms, terms=len(terms))]
@@ -78,7 +83,7 @@ class RowsProgram(Program):
 
     def _head_row(self) -> list[Dispatch]:
         """Copies the row that needs logits to the head's input, where no layer norm has written it."""
-        if self._description.final_norm is not None:
+        if self._norm_writes_head_input():
             return []
         head = self._description.head
         columns = head.weight.shape[1]
@@ -87,6 +92,11 @@ class RowsProgram(Program):
         }  # fmt: skip
         kernel = self._kernels.get("forward/head_row", columns=columns)
         return [kernel.dispatch((-(-columns // 64), 1, 1), bound, cost=columns, label=head.x)]
+
+    def _norm_writes_head_input(self) -> bool:
+        """True when the head reads a norm whose result nothing changes afterwards."""
+        norm = self._description.final_norm
+        return norm is not None and not edited(self._points, norm.output)
 
     def _build_head(self) -> list[Dispatch]:
         head = self._description.head
@@ -102,7 +112,11 @@ class RowsProgram(Program):
 
         Cannot be part of every pass: for most rows nobody needs them, and they take as long as several blocks.
         """
-        return self.head_of(self.head_rows, logits, self.rows)
+        head = self._description.head
+        run = self.head_of(self.head_rows, logits, self.rows)
+        run += self._edit(head.output, logits, head.columns, section=None)
+        self._write_params()
+        return run
 
     def head_of(
         self, x: wgpu.GPUBuffer, logits: wgpu.GPUBuffer, rows: int, state: wgpu.GPUBuffer | None = None
@@ -158,7 +172,8 @@ class RowsProgram(Program):
         )
 
     def _layer_norm(self, stage: Stage, norm: LayerNorm) -> Dispatch:
-        block, head = self._block(stage.section), norm is self._description.final_norm
+        block = self._block(stage.section)
+        head = norm is self._description.final_norm and self._norm_writes_head_input()
         kernel = self._kernels.get(
             "forward/layer_norm", channels=norm.columns, epsilon=repr(norm.epsilon), shift=norm.shift is not None,
             trace=block is not None, head=head,
@@ -248,6 +263,27 @@ class RowsProgram(Program):
             {"state": self._shared.state, "qkv": self._value(attention.qkv), "cache": self._shared.caches[layer]},
             cost=4 * self.rows * attention.columns,
             label=attention.qkv,
+        )
+
+    def _attention_with_edits(self, stage: Stage, attention: Attention) -> Dispatch:
+        """Attention by a kernel that edits scores and pattern, where any are edited."""
+        points = self._points.attention(attention) if self._points else (NOWHERE, NOWHERE)
+        if points == (NOWHERE, NOWHERE):
+            return self._attention(stage, attention)
+        assert self._points is not None
+        layer = self._description.attention.index(attention)
+        kernel = self._kernels.get(
+            "edit/attention_rows", channels=attention.columns, head_size=attention.head_size,
+            scale=repr(1 / math.sqrt(attention.head_size)), context=self._context, storage=self._cache_kind(layer),
+            trace=self._block(stage.section) is not None, scores=points[0] != NOWHERE, pattern=points[1] != NOWHERE,
+        )  # fmt: skip
+        bound = self._attention_bindings(stage, attention, layer)
+        bound["params"] = self._slot(self._offset(stage.section, attention.output), *points)
+        return kernel.dispatch(
+            (attention.heads, self.rows, 1),
+            bound | self._points.edits.bindings,
+            cost=2 * self.rows * attention.columns * self._context,
+            label=attention.output,
         )
 
     def _attention(self, stage: Stage, attention: Attention) -> Dispatch:

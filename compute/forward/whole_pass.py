@@ -13,6 +13,7 @@ from compute.models.config import ModelConfig
 
 from .engine import Engine
 from .pass_plan import ONE_SEQUENCE, Pass, state_of
+from .rows_program import RowsProgram
 
 _PIECE = 64 << 20  # bytes of logits that are read back together
 
@@ -22,41 +23,50 @@ class WholePass:
 
     Texts of the same length can run as a batch in one pass: `tokens` then contains them one after another, and
     `sequence` is the number of tokens of each. The texts do not see each other, and each begins at `position`.
+    `text_start` is the index in the text of the first token, from which edits count positions.
     """
 
     def __init__(self, engine: Engine) -> None:
         """Allocates nothing until the logits of more than one row are wanted."""
-        self._engine, self._program = engine, engine.prefill
-        self._rows_of_logits: tuple[wgpu.GPUBuffer, list[Dispatch]] | None = None
+        self._engine = engine
+        self._logits: wgpu.GPUBuffer | None = None  # of every row of a chunk
+        self._rows_of_logits: tuple[RowsProgram, list[Dispatch]] | None = None  # of the program that ran last
+
+    @property
+    def _program(self) -> RowsProgram:
+        """The program with the edits in force."""
+        return self._engine.prefill
 
     @property
     def config(self) -> ModelConfig:
         """The sizes of the model."""
         return self._engine.config
 
-    def run(self, tokens: Sequence[int], position: int = 0, sequence: int = ONE_SEQUENCE) -> None:
+    def run(self, tokens: Sequence[int], position: int = 0, sequence: int = ONE_SEQUENCE, text_start: int = 0) -> None:
         """Compute everything, of the logits those of the last row. Does not wait.
 
         position: the absolute position of the first token.
         """
-        for first, count in self._chunks(tokens, position, sequence):
+        for first, count in self._chunks(tokens, position, sequence, text_start):
             head = self._program.head if first + count == len(tokens) else ()
             encoder = ComputeEncoder(self._engine.device)
             encoder.run([*self._program.body, *head])
             encoder.submit()
         self._completed(tokens, position, sequence)
 
-    def last_logits(self, tokens: Sequence[int], position: int = 0, sequence: int = ONE_SEQUENCE) -> np.ndarray:
+    def last_logits(
+        self, tokens: Sequence[int], position: int = 0, sequence: int = ONE_SEQUENCE, text_start: int = 0
+    ) -> np.ndarray:
         """As `run`, and the logits after every sequence: float32 [sequences, padded vocabulary]. Blocks."""
         if len(tokens) <= sequence:
-            self.run(tokens, position, sequence)
+            self.run(tokens, position, sequence, text_start)
             return self._engine.read_logits()[None]
         engine, width = self._engine, 4 * self._engine.description.head.weight.shape[1]  # bytes of a row
         count = len(tokens) // sequence
         usage = wgpu.BufferUsage.COPY_DST | wgpu.BufferUsage.COPY_SRC
         last_rows = engine.device.create_buffer(label="last rows", size=count * width, usage=usage)
         source = self._program.head_rows
-        for first, rows in self._chunks(tokens, position, sequence):
+        for first, rows in self._chunks(tokens, position, sequence, text_start):
             encoder = ComputeEncoder(engine.device)
             encoder.run(self._program.body)
             for index in range(first // sequence, (first + rows) // sequence):
@@ -64,9 +74,13 @@ class WholePass:
                 encoder.copy(source, row * width, last_rows, index * width, width)
             encoder.submit()
         self._completed(tokens, position, sequence)
-        return self._head_of(last_rows, count)
+        logits = self._head_of(last_rows, count, text_start + sequence - 1)
+        engine.set_text_start(text_start)
+        return logits
 
-    def logits(self, tokens: Sequence[int], position: int = 0, sequence: int = ONE_SEQUENCE) -> Iterator[np.ndarray]:
+    def logits(
+        self, tokens: Sequence[int], position: int = 0, sequence: int = ONE_SEQUENCE, text_start: int = 0
+    ) -> Iterator[np.ndarray]:
         """As `run`, and yield the logits of every row in pieces: float32 [some rows, padded vocabulary]. Blocks.
 
         The pass is complete once the last piece has been taken. Raises `MemoryBudgetError` when the logits of a chunk
@@ -77,7 +91,7 @@ class WholePass:
         space = min(len(tokens), max(self._program.rows, _PIECE // (4 * width)))
         staging = Readback(engine.device, 4 * space * width, "logits of every row")
         filled = 0
-        for first, count in self._chunks(tokens, position, sequence):
+        for first, count in self._chunks(tokens, position, sequence, text_start):
             if filled + count > space:
                 yield self._read(staging)[: filled * width].reshape(filled, width)
                 filled = 0
@@ -91,20 +105,24 @@ class WholePass:
         self._completed(tokens, position, sequence)
         yield self._read(staging)[: filled * width].reshape(filled, width)
 
-    def all_logits(self, tokens: Sequence[int], position: int = 0, sequence: int = ONE_SEQUENCE) -> np.ndarray:
+    def all_logits(
+        self, tokens: Sequence[int], position: int = 0, sequence: int = ONE_SEQUENCE, text_start: int = 0
+    ) -> np.ndarray:
         """As `logits`, in one array without the padding of the vocabulary: float32 [tokens, vocabulary]. Blocks."""
         vocabulary = self.config.vocabulary
         whole = np.empty((len(tokens), vocabulary), np.float32)
         first = 0
-        for piece in self.logits(tokens, position, sequence):
+        for piece in self.logits(tokens, position, sequence, text_start):
             whole[first : first + len(piece)] = piece[:, :vocabulary]
             first += len(piece)
         return whole
 
-    def _chunks(self, tokens: Sequence[int], position: int, sequence: int) -> Iterator[tuple[int, int]]:
+    def _chunks(
+        self, tokens: Sequence[int], position: int, sequence: int, text_start: int
+    ) -> Iterator[tuple[int, int]]:
         """First row and number of rows of each chunk, after the state for it has been written."""
         engine, total = self._engine, len(tokens)
-        engine.write_history(tokens)
+        engine.write_history(tokens, text_start=text_start)
         engine.mark_cached((), 0)
         for first in range(0, total, self._program.rows):
             count = min(self._program.rows, total - first)
@@ -116,14 +134,18 @@ class WholePass:
             self._engine.mark_cached(tokens, len(tokens))
         self._engine.completed(Pass((), 0, len(tokens), position, cached=False))
 
-    def _head_of(self, rows: wgpu.GPUBuffer, count: int) -> np.ndarray:
-        """The logits of the first `count` of `rows`, float32 [rows, inputs of the head]. Blocks."""
+    def _head_of(self, rows: wgpu.GPUBuffer, count: int, index: int) -> np.ndarray:
+        """The logits of the first `count` of `rows`, float32 [rows, inputs of the head]. Blocks.
+
+        index: of the token of each row in its text.
+        """
         engine, (source, head) = self._engine, self._all_rows()
         row, width = 4 * engine.description.head.weight.shape[1], 4 * engine.description.head.columns  # bytes
         staging = Readback(engine.device, count * width, "logits of the last rows")
         for first in range(0, count, self._program.rows):
             at_once = min(self._program.rows, count - first)
-            engine.write_state(state_of(0, 0, at_once, at_once - 1, 0, at_once, 0))
+            engine.set_text_start(index)  # each row is a sequence that begins there
+            engine.write_state(state_of(0, 0, at_once, at_once - 1, 0, at_once, 0, sequence=1))
             encoder = ComputeEncoder(engine.device)
             encoder.copy(rows, first * row, self._program.head_rows, 0, at_once * row)
             encoder.run(head)
@@ -133,7 +155,7 @@ class WholePass:
 
     def _all_rows(self) -> tuple[wgpu.GPUBuffer, list[Dispatch]]:
         """The buffer that contains the logits of a chunk after the dispatches, and the dispatches."""
-        if self._rows_of_logits is None:
+        if self._logits is None:
             device = self._engine.device
             size = 4 * self._program.rows * self._engine.description.head.columns
             limit = min(device.limits["max-storage-buffer-binding-size"], device.limits["max-buffer-size"])
@@ -143,9 +165,11 @@ class WholePass:
                     f' allows {limit / 1e6:.0f} MB: use rows="last"'
                 )
             usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC
-            buffer = device.create_buffer(label="logits of every row", size=size, usage=usage)
-            self._rows_of_logits = buffer, self._program.head_of_rows(buffer)
-        return self._rows_of_logits
+            self._logits = device.create_buffer(label="logits of every row", size=size, usage=usage)
+        program = self._program
+        if self._rows_of_logits is None or self._rows_of_logits[0] is not program:
+            self._rows_of_logits = program, program.head_of_rows(self._logits)
+        return self._logits, self._rows_of_logits[1]
 
     def _read(self, staging: Readback) -> np.ndarray:
         staging.request()

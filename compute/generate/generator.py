@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from compute.edits.resolved import ResolvedEdit
 from compute.forward.engine import Engine
 from compute.forward.pass_batch import PassBatch
 from compute.forward.pass_plan import Pass
@@ -40,6 +41,7 @@ class Generation:
         steps: Sequence[StepRecord] = (),
         token_text: Callable[[int], str] | None = None,
         capturer: StepCapturer | None = None,
+        edits: Sequence[ResolvedEdit] = (),
     ) -> None:
         """Check the options and tokenize. Raises `UsageError`, `PromptError`.
 
@@ -48,6 +50,7 @@ class Generation:
         them, and context rows that the engine still has are not computed again.
         token_text: the text of a token in the records; by default `Tokenizer.token_text`.
         capturer: captures more of every pass than the token.
+        edits: what to change in every pass; no other edits stay in force.
         """
         self.options = options = options.checked(engine.context, engine.config.vocabulary)
         self.engine = engine
@@ -64,6 +67,8 @@ class Generation:
         self._undrawn_nonfinite = 0  # nonfinite logits of a pass that drew no token
         self._total = len(self.tokens)  # tokens, including those that are planned but have not been read back
         self._base = max(0, self._total - engine.context)
+        engine.set_edits(edits, fresh=not steps)
+        self.edits = tuple(edits)
         # A new run computes every row itself, so that the same text and seed give the same bits.
         self._valid_rows = engine.cached_prefix(self.tokens) if steps else 0
         self._planned = len(steps)
@@ -81,7 +86,7 @@ class Generation:
         self._began = time.perf_counter()
         self._ended = 0.0
         engine.sampler.set_options(options, tokenizer.end_of_text)
-        engine.write_history(self.tokens[self._base :])
+        engine.write_history(self.tokens[self._base :], text_start=self._base)
         engine.mark_cached(self.tokens, self._valid_rows)
         if steps and steps[-1].token == tokenizer.end_of_text:
             self._finish("end_of_text")
@@ -177,7 +182,7 @@ class Generation:
             if self._batches:
                 return None
             self._base = max(0, self._total - self.engine.context)
-            self.engine.write_history(self.tokens[self._base :])
+            self.engine.write_history(self.tokens[self._base :], text_start=self._base)
         batch = PassBatch([self._plan()], self._planned - 1)
         burst = int(min(budget_s, _BURST_S) / batch.plans[0].segments[-1].seconds)
         while len(batch.plans) < min(burst, self._max_burst) and self._continues():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from compute.edits.resolved import ResolvedEdit
 from compute.errors import UsageError
 from compute.forward.engine import Engine
 from compute.forward.pass_batch import PassBatch
@@ -37,8 +38,11 @@ class Replay:
     blocks and is for the command line. Only one generation or replay may use an engine at any time.
     """
 
-    def __init__(self, engine: Engine, text: KnownText, end_of_text: int) -> None:
-        """Raises `UsageError` for tokens that the model does not have or a context longer than the engine's."""
+    def __init__(self, engine: Engine, text: KnownText, end_of_text: int, edits: Sequence[ResolvedEdit] = ()) -> None:
+        """Raises `UsageError` for tokens that the model does not have or a context longer than the engine's.
+
+        edits: what to change in every pass; no other edits stay in force.
+        """
         text.options.checked(engine.context, engine.config.vocabulary)
         for token in (*text.prompt_tokens, *text.tokens):
             if not 0 <= token < engine.config.vocabulary:
@@ -46,6 +50,7 @@ class Replay:
         self.engine, self.text = engine, text
         self.at: int | None = None  # the step whose pass the engine has computed completely
         self._tokens = [*text.prompt_tokens, *text.tokens]
+        engine.set_edits(edits)
         self._valid_rows = engine.cached_prefix(self._tokens)
         self._wanted: int | None = None
         self._batch: PassBatch | None = None  # the one pass that is being submitted
@@ -103,7 +108,7 @@ class Replay:
         total = len(self.text.prompt_tokens) + step
         rows = min(total, context)
         # Only the context is written as the history: the previous draw has appended its own token there.
-        engine.write_history(self._tokens[total - rows : total])
+        engine.write_history(self._tokens[total - rows : total], text_start=total - rows)
         drawn = self.text.before + step
         plan = engine.plan(total, context, drawn, self._valid_rows, base=total - rows, top=self.text.options.top)
         if plan.context_start:

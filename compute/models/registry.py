@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import wgpu
 
@@ -97,6 +97,10 @@ class Registry:
         if tensor.name in self._tensors:
             raise ValueError(f"{tensor.name} is already in the registry")
         self._tensors[tensor.name] = tensor
+
+    def store(self, name: str, storage: TensorStorage) -> None:
+        """Note that a tensor is stored elsewhere from now on, as a weight is while it is edited."""
+        self._tensors[name] = replace(self[name], storage=storage)
 
     def __iter__(self) -> Iterator[Tensor]:
         return iter(self._tensors.values())

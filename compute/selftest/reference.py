@@ -12,9 +12,12 @@ from math import pi, sqrt
 import numpy as np
 import numpy.typing as npt
 
+from compute.edits.resolved import ResolvedEdit
 from compute.models.architectures import describe, parameter_shapes
 from compute.models.operations import Activation, Add, Alias, Attention, Gather, Head, LayerNorm, Linear, Weight
 from compute.weights.checkpoint import ArrayModel, WeightSource
+
+from .reference_edits import attention_hooks, edited_logits, edited_rows, edited_weight
 
 Array = npt.NDArray[np.float64]
 
@@ -57,13 +60,27 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     return out if bias is None else out + bias
 
 
-def attention(qkv: Array, heads: int) -> tuple[Array, Array]:
-    """Causal attention of qkv [T, 3 C]: (out [T, C], pattern [H, query, key]); rows of the pattern add up to 1."""
+def same(x: Array) -> Array:
+    """`x` itself: what attention does with scores and pattern when nothing edits them."""
+    return x
+
+
+def attention(
+    qkv: Array, heads: int, edit_scores: Callable[[Array], Array] = same, edit_pattern: Callable[[Array], Array] = same
+) -> tuple[Array, Array]:
+    """Causal attention of qkv [T, 3 C]: (out [T, C], pattern [H, query, key]); rows of the pattern add up to 1.
+
+    edit_scores, edit_pattern: called with [H, T, T] before the softmax and after it; the causal mask follows both.
+    Rows without a key that has a score are 0.
+    """
     tokens, size = qkv.shape[0], qkv.shape[1] // 3 // heads
     q, k, v = qkv.reshape(tokens, 3, heads, size).transpose(1, 2, 0, 3)  # [T, 3 C] -> 3 of [H, T, D]
-    scores = q @ k.transpose(0, 2, 1) / sqrt(size)  # [H, T, D] @ [H, D, T] -> [H, T, T]
+    scores = edit_scores(q @ k.transpose(0, 2, 1) / sqrt(size))  # [H, T, D] @ [H, D, T] -> [H, T, T]
     later = np.triu(np.ones((tokens, tokens), bool), 1)  # [T, T], true where the key comes after the query
-    pattern = softmax(np.where(later, -np.inf, scores))  # [H, T, T]
+    scores = np.where(later, -np.inf, scores)  # [H, T, T]
+    left = scores.max(axis=-1, keepdims=True) > -np.inf  # [H, T, 1]
+    pattern = edit_pattern(np.where(left, softmax(np.where(left, scores, 0)), 0))  # [H, T, T]
+    pattern = np.where(later, 0, pattern)  # [H, T, T], no edit makes a query see later keys
     out = (pattern @ v).transpose(1, 0, 2)  # [H, T, T] @ [H, T, D] -> [T, H, D]
     return out.reshape(tokens, heads * size), pattern  # [T, C], [H, T, T]
 
@@ -96,15 +113,22 @@ def softmax(x: Array) -> Array:
     return e
 
 
-def forward(source: WeightSource, tokens: Sequence[int], positions_start: int = 0) -> dict[str, Array]:
+def forward(
+    source: WeightSource,
+    tokens: Sequence[int],
+    positions_start: int = 0,
+    edits: Sequence[ResolvedEdit] = (),
+    text_start: int = 0,
+) -> dict[str, Array]:
     """Every activation of one pass over `tokens` at absolute positions from `positions_start`, by its registry name.
 
     Patterns are [H, query, key], the logits [V] of the last token, everything else [T, columns]. With T tokens,
-    `positions_start` + T is at most the model's positions.
+    `positions_start` + T is at most the model's positions. text_start: index of the first token in the text, from which
+    `edits` count positions.
     """
 
     def value(weight: Weight) -> Array:
-        return source.tensor(weight.name).astype(np.float64, copy=False)
+        return edited_weight(edits, weight.name, source.tensor(weight.name).astype(np.float64, copy=False))
 
     def optional(weight: Weight | None) -> Array | None:
         return None if weight is None else value(weight)
@@ -116,22 +140,27 @@ def forward(source: WeightSource, tokens: Sequence[int], positions_start: int = 
         match operation:
             case Alias():
                 acts[name] = acts[operation.source]
+                continue
             case Gather():
-                acts[name] = gather(value(operation.table), indices[operation.by])
+                out = gather(value(operation.table), indices[operation.by])
             case Add():
-                acts[name] = add(*(acts[term] for term in operation.terms))
+                out = add(*(acts[term] for term in operation.terms))
             case LayerNorm(x=x):
-                acts[name] = layer_norm(acts[x], value(operation.scale), optional(operation.shift), operation.epsilon)
+                out = layer_norm(acts[x], value(operation.scale), optional(operation.shift), operation.epsilon)
             case Head(x=x):  # before Linear, which it is as well
-                acts[name] = head(acts[x][-1], value(operation.weight), optional(operation.bias))
+                logits = head(acts[x][-1], value(operation.weight), optional(operation.bias))
+                acts[name] = edited_logits(edits, name, logits, text_start + len(tokens) - 1)
+                continue
             case Linear(x=x):
-                acts[name] = linear(acts[x], value(operation.weight), optional(operation.bias))
+                out = linear(acts[x], value(operation.weight), optional(operation.bias))
             case Activation(x=x):
-                acts[name] = ACTIVATIONS[operation.function](acts[x])
+                out = ACTIVATIONS[operation.function](acts[x])
             case Attention():
-                acts[name], acts[operation.pattern] = attention(acts[operation.qkv], operation.heads)
+                hooks = attention_hooks(edits, operation.pattern, text_start)
+                out, acts[operation.pattern] = attention(acts[operation.qkv], operation.heads, *hooks)
             case _:
                 raise ValueError(f"{name}: the reference does not know the operation {operation.kind}")
+        acts[name] = edited_rows(edits, name, out, text_start)
     return acts
 
 

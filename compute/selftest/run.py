@@ -13,7 +13,7 @@ import wgpu
 from compute.errors import AtlasError
 from compute.io.system_errors import first_line
 
-from . import attention, draws, elementwise, lens, matmul, norm, passes, transpose, views
+from . import attention, draws, edits, elementwise, lens, matmul, norm, passes, transpose, views
 from .check import Check, Skipped
 from .gpu import Gpu
 
@@ -29,6 +29,7 @@ GROUPS: dict[str, Group] = {
     "views": views.checks,
     "passes": passes.checks,
     "lens and attribution": lens.checks,
+    "edits": edits.checks,
 }
 
 

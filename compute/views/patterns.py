@@ -8,6 +8,7 @@ import math
 import numpy as np
 import wgpu
 
+from compute.forward.edit_points import NOWHERE
 from compute.forward.engine import Engine
 from compute.forward.pass_plan import ONE_SEQUENCE
 from compute.forward.program import resource
@@ -40,6 +41,7 @@ class PatternStore:
         self._names: dict[int, str] = {}  # tensor by slot, the most recently used last
         self._complete: set[str] = set()  # names of patterns whose buffer contains all rows
         self._dispatches: dict[tuple[str, int], tuple[wgpu.GPUBuffer, Dispatch]] = {}  # by tensor and buffer
+        self._edit_changes = 0  # for which they were made
 
     def invalidate(self) -> None:
         """Record that every row has changed."""
@@ -85,6 +87,9 @@ class PatternStore:
 
     def _work(self, tensor: Tensor, values: np.ndarray, rows: int, target: wgpu.GPUBuffer) -> Dispatch:
         """The dispatch that writes `rows` rows of a pattern to `target`; values: see `pattern_params`."""
+        if self._edit_changes != self._engine.edit_changes:
+            self._dispatches.clear()
+            self._edit_changes = self._engine.edit_changes
         key = (tensor.name, id(target))
         if key not in self._dispatches:
             usage = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
@@ -117,15 +122,29 @@ def pattern_row(
 ) -> Dispatch:
     """The dispatch that writes one row of a pattern, for all heads, to `target`: float32 [heads, kept, stride].
 
-    params: see `pattern_params`.
+    It is the pattern that attention used, with the edits in force. params: see `pattern_params`.
     """
     attention = engine.description.patterns[tensor.name]
+    sizes: dict[str, int | str] = {
+        "channels": attention.columns, "head_size": attention.head_size, "context": engine.context, "rows": kept,
+        "scale": repr(1 / math.sqrt(attention.head_size)),
+    }  # fmt: skip
+    source = resource(engine.registry[attention.qkv].storage.shards[0])
+    edited = engine.attention_points(attention)
+    if edited is None:
+        kernel = engine.kernels.get("forward/attention_pattern", **sizes)
+        bound: dict[str, Resource] = {"params": params, "qkv": source, "pattern": target}
+        return kernel.dispatch((tensor.heads, 1, 1), bound, label=tensor.name)
+    points, scores, pattern = edited
     kernel = engine.kernels.get(
-        "forward/attention_pattern", channels=attention.columns, head_size=attention.head_size, context=engine.context,
-        rows=kept, scale=repr(1 / math.sqrt(attention.head_size)),
+        "edit/attention_pattern", **sizes, scores=scores != NOWHERE, pattern=pattern != NOWHERE
     )  # fmt: skip
-    source = engine.registry[attention.qkv].storage.shards[0]
-    bound: dict[str, Resource] = {"params": params, "qkv": resource(source), "pattern": target}
+    usage = wgpu.BufferUsage.UNIFORM
+    numbers = engine.device.create_buffer_with_data(data=np.asarray([scores, pattern, 0, 0], np.uint32), usage=usage)
+    bound = {
+        "rows": params, "params": numbers, "qkv": source, "result": target, "state": engine.state_buffer,
+        **points.edits.bindings,
+    }  # fmt: skip
     return kernel.dispatch((tensor.heads, 1, 1), bound, label=tensor.name)
 
 

@@ -44,6 +44,7 @@ class ProbePass:
         self._engine = engine
         self.values: dict[TensorIndex, ProbeValue] = {}
         self._watched: tuple[TensorIndex, ...] = ()
+        self._edit_changes = 0  # for which the work was made
         self._work: list[tuple[int, list[Dispatch]]] = []  # by slot: rows that the pass must have, and the work
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC
         self._results = engine.device.create_buffer(label="probes", size=8 * MOST, usage=usage)
@@ -53,16 +54,17 @@ class ProbePass:
     def watch(self, probes: Sequence[TensorIndex]) -> None:
         """Watch exactly these. Raises `UsageError` for an unknown name, an index out of range or too many probes."""
         wanted = tuple(dict.fromkeys(probes))
-        if wanted == self._watched:
+        if wanted == self._watched and self._edit_changes == self._engine.edit_changes:
             return
         if len(wanted) > MOST:
             raise UsageError(f"{len(wanted)} probes: at most {MOST} can be watched; remove some")
         self._work = [self._fetch(probe, slot) for slot, probe in enumerate(wanted)]
-        self._watched = wanted
+        self._watched, self._edit_changes = wanted, self._engine.edit_changes
         self.values = {probe: value for probe, value in self.values.items() if probe in wanted}
 
     def update(self) -> None:
         """Request all watched values of the latest pass. Never blocks."""
+        self.watch(self._watched)
         if self._readback.in_flight:
             self._again = True
             return

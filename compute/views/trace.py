@@ -35,6 +35,7 @@ def records(engine: Engine, statistics: Mapping[str, TensorStatistics], layout: 
         span = spans.get(tensor.name)
         record["cells"] = [span.first, span.last] if span else None
         record["cells_written"] = span.cells if span else 0
+        record["edits"] = [str(edit) for edit in engine.edits if edit.target.changes(tensor.name, engine.description)]
         result.append(record)
     return result
 

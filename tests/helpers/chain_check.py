@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
@@ -10,8 +11,10 @@ from compute.generate.generator import Generation
 from compute.models.config import ModelConfig
 from compute.sampling.options import GenerateOptions
 from compute.selftest.check import PASS
+from compute.selftest.models import some_tokens
 from compute.selftest.passes import PROGRAM_PAIRS, Runner
 
+from helpers.edited_engine import Edited, check_random_edits
 from helpers.gpu import assert_ok
 from helpers.letters import Letters
 from helpers.make_models import tiny_model
@@ -35,6 +38,11 @@ def check(config: ModelConfig, dtype: str) -> None:
         generation.run()
         outcomes.append(generation.tokens)
     assert outcomes[0] == outcomes[1] == outcomes[2], outcomes
+    edited = Edited(replace(config, positions=30), chain.layout, dtype, "chain")
+    assert edited.engine.path == "chain"
+    check_random_edits(edited, 3)
+    edited.engine.set_edits(())
+    edited.check((), some_tokens(config, 20), 30, 0)
 
 
 if __name__ == "__main__":

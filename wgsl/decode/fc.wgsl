@@ -7,6 +7,10 @@ struct Params {
     norm_offset: u32, // of the layer norm in the activation buffer, in elements
     out_offset: u32,  // of the hidden neurons before GELU
     gelu_offset: u32, // and after
+    norm_point: u32,   // of edits
+    mixed_point: u32,
+    value_point: u32,
+    after_point: u32,
 }
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<uniform> params: Params;
@@ -19,10 +23,17 @@ struct Params {
 {% if trace %}
 {{ d.activations(8) }}
 {% endif %}
+{{ d.edits(edited) }}
 
 fn store(out: u32, product: f32, row: u32) {
-    let value = product + bias[out];
-    let after = gelu(value);
+    var value = product + bias[out];
+{% if "value" in edited %}
+    value = edited(params.value_point, edit_position(), out, value, true);
+{% endif %}
+    var after = gelu(value);
+{% if "after" in edited %}
+    after = edited(params.after_point, edit_position(), out, after, true);
+{% endif %}
     hidden[out] = after;
 {% if trace %}
     activations[params.out_offset + row * OUTPUTS + out] = value;
@@ -35,7 +46,7 @@ fn store(out: u32, product: f32, row: u32) {
 {{ d.fetch(inputs, dtype, lanes, team_rows, "first", "OUTPUTS") }}
     let row = state.first_row;
     if (state.done != 0u) { return; }
-{{ d.norm(inputs, threads, trace) }}
+{{ d.norm(inputs, threads, trace, edited) }}
 {{ d.product(inputs, dtype, lanes, team_rows) }}
 {{ d.store_rows(team_rows) }}
 }

@@ -7,6 +7,10 @@ struct Params {
     norm_offset: u32, // of ln_f in the activation buffer, in elements
     first_out: u32,   // token of row 0 of this shard of wte
     outs: u32,        // rows of this shard
+    norm_point: u32,   // of edits
+    mixed_point: u32,
+    value_point: u32,
+    after_point: u32,
 }
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<uniform> params: Params;
@@ -23,12 +27,13 @@ struct Params {
 {% if reset %}
 @group(0) @binding(8) var<storage, read_write> counters: array<u32>;
 {% endif %}
+{{ d.edits(edited) }}
 
 {{ d.entry(subgroups, threads) }}
     let row = state.first_row;
     if (state.done != 0u) { return; }
 {% if normed %}
-{{ d.norm(inputs, threads, trace) }}
+{{ d.norm(inputs, threads, trace, edited) }}
 {% else %}
     for (var quad = thread; quad < QUADS; quad += THREADS) { x[quad] = resid[quad]; }
     workgroupBarrier();
@@ -51,7 +56,13 @@ struct Params {
     if (lane == 0u) {
 {% for round in range(rounds) %}{% for r in range(team_rows) %}
         if (first{{ round }} + {{ r }}u < params.outs) {
-            logits[params.first_out + first{{ round }} + {{ r }}u] = logit{{ round }}_{{ r }};
+{% set token = "params.first_out + first" ~ round ~ " + " ~ r ~ "u" %}
+{% if "value" in edited %}
+            logits[{{ token }}] =
+                edited(params.value_point, edit_position(), {{ token }}, logit{{ round }}_{{ r }}, true);
+{% else %}
+            logits[{{ token }}] = logit{{ round }}_{{ r }};
+{% endif %}
         }
 {% endfor %}{% endfor %}
     }

@@ -5,6 +5,10 @@ const OUTPUTS = {{ inputs // 4 }}u;
 struct Params {
     out_offset: u32,   // of the projection in the activation buffer, in elements
     resid_offset: u32, // of the residual stream after it
+    norm_point: u32,   // of edits
+    mixed_point: u32,
+    value_point: u32,
+    after_point: u32,
 }
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<uniform> params: Params;
@@ -16,7 +20,8 @@ struct Params {
 {{ d.activations(6) }}
 {% endif %}
 
-{{ d.store_residual(trace) }}
+{{ d.edits(edited) }}
+{{ d.store_residual(trace, edited) }}
 {{ d.entry(subgroups, threads) }}
     let first = (group.x * TEAMS + team) * TEAM_ROWS;
 {{ d.fetch(inputs, dtype, lanes, team_rows, "first", "OUTPUTS") }}

@@ -10,6 +10,10 @@ const CONTEXT = {{ context }}u;
 struct Params {
     norm_offset: u32, // of the layer norm in the activation buffer, in elements
     qkv_offset: u32,
+    norm_point: u32,   // of edits
+    mixed_point: u32,
+    value_point: u32,
+    after_point: u32,
 }
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<uniform> params: Params;
@@ -24,9 +28,13 @@ struct Params {
 {{ d.activations(9) }}
 {% endif %}
 {{ kv.buffer_index() }}
+{{ d.edits(edited) }}
 
 fn store(out: u32, product: f32, row: u32) {
-    let value = product + bias[out];
+    var value = product + bias[out];
+{% if "value" in edited %}
+    value = edited(params.value_point, edit_position(), out, value, true);
+{% endif %}
     if (out < CHANNELS) {
         query[out] = value;
     } else {
@@ -43,7 +51,7 @@ fn store(out: u32, product: f32, row: u32) {
 {{ d.fetch(inputs, dtype, lanes, team_rows, "first", "OUTPUTS") }}
     let row = state.first_row;
     if (state.done != 0u) { return; }
-{{ d.norm(inputs, threads, trace) }}
+{{ d.norm(inputs, threads, trace, edited) }}
 {{ d.product(inputs, dtype, lanes, team_rows) }}
 {{ d.store_rows(team_rows) }}
 }

@@ -1,6 +1,7 @@
 // The sum of token embedding and position embedding for each row of the chunk:
 // resid[r, c] = wte[token, c] + position_table[position, c]. Grid: (quads of channels, rows).
 {% import "common/weight.wgsl" as w %}
+{% import "edit/common/edits.wgsl" as e %}
 {% include "common/state.wgsl" %}
 {% include "forward/common/sequence.wgsl" %}
 const CHANNELS = {{ channels }}u;
@@ -12,6 +13,11 @@ struct Params {
     tokens_offset: u32,    // of embed.tokens in the activation buffer, in elements
     positions_offset: u32,
     sum_offset: u32,
+{% if edited %}
+    tokens_point: u32,
+    positions_point: u32,
+    sum_point: u32,
+{% endif %}
 }
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<uniform> params: Params;
@@ -26,6 +32,9 @@ fn keep(offset: u32, row: u32, quad: u32, value: vec4f) {
     for (var i = 0u; i < 4u; i++) { activations[at + i] = value[i]; }
 }
 {% endif %}
+{% if edited %}
+{{ e.declare(7, 8) }}
+{% endif %}
 
 @compute @workgroup_size(32)
 fn main(@builtin(global_invocation_id) id: vec3u) {
@@ -38,12 +47,25 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     // Each shard of the embedding leaves tokens of other shards alone.
     if (token < params.first_token || token - params.first_token >= params.tokens) { return; }
     let position = min(state.position + row - sequence_start(row), params.positions - 1u);
-    let from_token = weight_quad(token - params.first_token, quad);
-    let from_position = position_table[position * QUADS + quad];
-    resid[r * QUADS + quad] = from_token + from_position;
+    var from_token = weight_quad(token - params.first_token, quad);
+    var from_position = position_table[position * QUADS + quad];
+{% if edited %}
+    let at = edits[0] + state.context_start + row - sequence_start(row);
+{% endif %}
+{% if "tokens" in edited %}
+    from_token = edited4(params.tokens_point, at, quad, from_token, true);
+{% endif %}
+{% if "positions" in edited %}
+    from_position = edited4(params.positions_point, at, quad, from_position, true);
+{% endif %}
+    var sum = from_token + from_position;
+{% if "sum" in edited %}
+    sum = edited4(params.sum_point, at, quad, sum, true);
+{% endif %}
+    resid[r * QUADS + quad] = sum;
 {% if trace %}
     keep(params.tokens_offset, row, quad, from_token);
     keep(params.positions_offset, row, quad, from_position);
-    keep(params.sum_offset, row, quad, from_token + from_position);
+    keep(params.sum_offset, row, quad, sum);
 {% endif %}
 }

@@ -23,6 +23,7 @@ from compute.selftest import (
     attention_views,
     check,
     draws,
+    edits,
     elementwise,
     formulas,
     lookups,
@@ -81,6 +82,10 @@ def test_every_kernel_runs(proved: tuple[Proof, set[str]], device: wgpu.GPUDevic
 
 
 # -- wrong kernels
+
+
+def of_edits(layout: str, kind: str) -> Callable[[Gpu], Iterator[Check]]:
+    return lambda _: iter([edits.edited(layout, kind)])
 
 
 def engine_of(dtype: str = "f32") -> Engine:
@@ -193,6 +198,13 @@ MUTANTS = (
     ("forward/head_rows", "partial[first + 7u]", "partial[first + 6u]", head_rows),
     ("forward/head_rows", "row0 + r < state.rows", "row0 + r <= state.rows", head_rows),
     ("forward/head_rows", "+ bias[params.first_out", "+ bias[0u * params.first_out", head_rows),
+    ("edit/apply", "edits[0] + state", "1u + edits[0] + state", of_edits("texture", "activations")),
+    ("edit/apply", "atomicAdd(&counts[1u + e], 1u)", "atomicAdd(&counts[e], 1u)", of_edits("texture", "activations")),
+    ("edit/attention_rows", "{ e = 0.0; }", "{ e = 1.0; }", of_edits("texture", "attention")),
+    ("edit/attention_rows", "first_key + t", "t", of_edits("texture", "attention")),
+    ("edit/attention_pattern", "scores[t] * inverse", "1.01 * scores[t] * inverse", of_edits("texture", "attention")),
+    ("edit/weight", "params.first + row", "1u + params.first + row", of_edits("texture", "weights")),
+    ("decode/qkv", "edited(params.value_point", "0.5 + edited(params.value_point", of_edits("buffer", "activations")),
     ("decode/attention", "sum * SCALE", "sum * 1.001 * SCALE", fused),
     ("forward/matmul_tiled", "bias[out]", "1.001 * bias[out]", fused),
 )  # fmt: skip

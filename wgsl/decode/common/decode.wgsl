@@ -4,6 +4,7 @@
    Arguments: inputs; dtype; lanes: threads per team; subgroups: teams are subgroups of exactly that size; team_rows:
    matrix rows per team; threads: per workgroup. #}
 {% import "common/weight.wgsl" as w %}
+{% import "edit/common/edits.wgsl" as e %}
 {% macro declare(inputs, dtype, lanes, subgroups, team_rows, threads, binding) %}
 {% set packed = 4 if dtype == "f32" else (8 if inputs % 8 == 0 else 4) %}
 {% set packs = inputs // packed %}
@@ -132,8 +133,18 @@ fn main(
 {% endfor %}
 {% endmacro %}
 
+{# What kernels need that edit tensors where they compute them. edited: which, of "norm", "mixed", "value" and "after"; the
+   last two are the product with its bias and what is made of it. Points of the others are not used. #}
+{% macro edits(edited) %}
+{% if edited %}
+{{ e.declare(20, 21) }}
+// The position in the text of the row of this pass.
+fn edit_position() -> u32 { return edits[0] + state.context_start + state.first_row; }
+{% endif %}
+{% endmacro %}
+
 {# Fills x with the layer norm of `resid`. When traced, workgroup 0 stores it. #}
-{% macro norm(inputs, threads, trace) %}
+{% macro norm(inputs, threads, trace, edited) %}
 {% set quads = inputs // 4 %}
 {% set steps = (quads + threads - 1) // threads %}
     var sum = 0.0;
@@ -154,7 +165,10 @@ fn main(
 {% for s in range(steps) %}
     if (thread + {{ s * threads }}u < QUADS) {
         let quad = thread + {{ s * threads }}u;
-        let value = (v{{ s }} - vec4f(mean)) * inverse * scale[quad] + shift[quad];
+        var value = (v{{ s }} - vec4f(mean)) * inverse * scale[quad] + shift[quad];
+{% if "norm" in edited %}
+        value = edited4(params.norm_point, edit_position(), quad, value, group.x == 0u);
+{% endif %}
         x[quad] = value;
 {% if trace %}
         if (group.x == 0u) { keep4(params.norm_offset + row * INPUTS + quad * 4u, value); }
@@ -181,10 +195,16 @@ fn keep4(at: u32, value: vec4f) {
 {% endmacro %}
 
 {# The function `store` of kernels that add their product to the residual stream. #}
-{% macro store_residual(trace) %}
+{% macro store_residual(trace, edited) %}
 fn store(out: u32, product: f32, row: u32) {
-    let value = product + bias[out];
-    let after = resid[out] + value;
+    var value = product + bias[out];
+{% if "value" in edited %}
+    value = edited(params.value_point, edit_position(), out, value, true);
+{% endif %}
+    var after = resid[out] + value;
+{% if "after" in edited %}
+    after = edited(params.after_point, edit_position(), out, after, true);
+{% endif %}
     resid[out] = after;
 {% if trace %}
     activations[params.out_offset + row * OUTPUTS + out] = value;

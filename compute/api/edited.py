@@ -1,0 +1,36 @@
+"""Passes with edits: resolved for a text, in force while it runs, and reported afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+from compute.edits.grammar import Edit
+from compute.edits.report import EditReport
+from compute.edits.resolved import ResolvedEdit
+from compute.edits.values import Mean
+from compute.forward.engine import Engine
+from compute.generate.edit_values import resolve_edits
+
+
+@contextlib.contextmanager
+def edited(
+    engine: Engine, edits: Sequence[Edit], prompt: Sequence[int], limit: int | None
+) -> Iterator[tuple[ResolvedEdit, ...]]:
+    """The edits resolved for a text, and in force inside; none are afterwards. limit: see `resolve_edits`."""
+    try:
+        resolved = resolve_edits(engine, edits, prompt, limit)
+        engine.set_edits(resolved, fresh=True)
+        yield resolved
+    finally:
+        engine.set_edits(())
+
+
+def report_of(engine: Engine) -> EditReport:
+    """What the edits in force have done. Blocks."""
+    return EditReport.of(engine.edits, engine.effects())
+
+
+def by_text(edits: Sequence[Edit]) -> bool:
+    """True when the values of edits differ from text to text, so that texts cannot share a pass."""
+    return any(isinstance(edit.value, Mean) for edit in edits)

@@ -1,0 +1,144 @@
+"""The tensors that edits can change: where each is written, and its axes."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+
+from compute.errors import TensorNameError, UsageError
+from compute.io.escape import one_line
+from compute.models.description import Description
+from compute.models.operations import Attention
+from compute.models.readings import BY_HEAD, Form, Reading, readings
+from compute.models.transformerlens import transformerlens_readings
+
+_NEAREST = 3
+_THIRDS = {
+    Form.QUERY: 0, Form.KEY: 1, Form.VALUE: 2, Form.QUERY_HEADS: 0, Form.KEY_HEADS: 1, Form.VALUE_HEADS: 2,
+}  # fmt: skip
+
+
+class Kind(Enum):
+    """What is edited, which decides where it happens."""
+
+    ACTIVATION = "activation"
+    SCORES = "attention scores"
+    PATTERN = "attention pattern"
+    LOGITS = "logits"
+    WEIGHT = "weight"
+
+    @property
+    def of_attention(self) -> bool:
+        """True for what exists only inside a kernel of attention."""
+        return self in (Kind.SCORES, Kind.PATTERN)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis of a tensor. name: "pos", "head" or "key", else ""; size: None for an axis of tokens."""
+
+    name: str
+    size: int | None
+
+    @property
+    def text(self) -> str:
+        """The size for messages."""
+        return {"pos": "tokens", "key": "keys"}.get(self.name, "") if self.size is None else str(self.size)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A tensor that edits can change.
+
+    name: as it was written. point: the activation or weight whose values change, of attention the pattern, by name.
+    base, columns: the range of the point's columns that the tensor is. heads: how many it has side by side, 0 without.
+    """
+
+    name: str
+    kind: Kind
+    point: str
+    axes: tuple[Axis, ...]
+    base: int
+    columns: int
+    heads: int
+
+    def changes(self, name: str, description: Description) -> bool:
+        """True when it is the tensor `name` or, of attention, its pattern."""
+        return self.point == description.canonical(name)
+
+    @property
+    def slot(self) -> str:
+        """The name of the point, which differs for the scores and the pattern of the same attention."""
+        return f"{self.point} (scores)" if self.kind is Kind.SCORES else self.point
+
+    @property
+    def shape_text(self) -> str:
+        """The shape for messages: `tokens x 192`."""
+        return " x ".join(axis.text for axis in self.axes)
+
+
+class Targets:
+    """All tensors of a model that edits can change."""
+
+    def __init__(self, description: Description) -> None:
+        self._description = description
+
+    @cached_property
+    def _readings(self) -> dict[str, Reading]:
+        """By our names, and by those of TransformerLens where they differ."""
+        ours = readings(self._description)
+        return ours | {name: r for name, r in transformerlens_readings(self._description).items() if name not in ours}
+
+    @property
+    def names(self) -> list[str]:
+        """Every name that `find` knows."""
+        return [*self._readings, *self._description.weights, self._description.head.output]
+
+    def find(self, name: str) -> Target:
+        """The tensor of that name, ours or TransformerLens'. Raises `TensorNameError`, `UsageError`."""
+        description = self._description
+        if name == description.head.output:
+            tokens = description.head.vocabulary or description.head.columns
+            return Target(name, Kind.LOGITS, name, (Axis("pos", None), Axis("", tokens)), 0, tokens, 0)
+        weight = name if name in description.weights else name.removesuffix(".weight")
+        if weight in description.weights:
+            shape = description.weights[weight].shape
+            return Target(name, Kind.WEIGHT, weight, tuple(Axis("", size) for size in shape), 0, shape[-1], 0)
+        reading = self._readings.get(name)
+        if reading is None:
+            near = [self._described(one) for one in nearest(name, self.names)]
+            raise TensorNameError(f"{one_line(name, 80)}: no tensor has this name; the nearest are {', '.join(near)}")
+        return _target(description, reading)
+
+    def _described(self, name: str) -> str:
+        """The name with its shape."""
+        try:
+            return f"{name} ({self.find(name).shape_text})"
+        except UsageError:
+            return name
+
+
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """The names that are most like `name`."""
+    return difflib.get_close_matches(name, list(known), n=_NEAREST, cutoff=0.0)
+
+
+def _target(description: Description, reading: Reading) -> Target:
+    operation, form, name = reading.operation, reading.form, reading.name
+    if form in (Form.NORMALIZED, Form.DEVIATION):
+        raise UsageError(f"{name}: exists only inside the layer norm; edit its result, {operation.output}")
+    pos = Axis("pos", None)
+    if isinstance(operation, Attention):
+        heads = Axis("head", operation.heads)
+        if form is Form.SCORES or reading.source == operation.pattern:
+            kind = Kind.SCORES if form is Form.SCORES else Kind.PATTERN
+            return Target(name, kind, operation.pattern, (heads, pos, Axis("key", None)), 0, 0, operation.heads)
+        base = _THIRDS.get(form, 0) * operation.columns
+        axes = (pos, heads, Axis("", operation.head_size)) if form in BY_HEAD else (pos, Axis("", operation.columns))
+        point = description.canonical(reading.source)
+        return Target(name, Kind.ACTIVATION, point, axes, base, operation.columns, operation.heads)
+    axes = (pos, Axis("", operation.columns))
+    return Target(name, Kind.ACTIVATION, description.canonical(reading.source), axes, 0, operation.columns, 0)

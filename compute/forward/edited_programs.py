@@ -1,0 +1,104 @@
+"""The edits in force on an engine, and the programs that apply them. Without edits the engine's own programs run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from compute.edits.gpu_list import EditList, Effects
+from compute.edits.resolved import ResolvedEdit
+from compute.edits.targets import Kind
+from compute.models.operations import Attention
+from compute.models.registry import TensorStorage
+
+from .edit_points import NOWHERE, EditPoints
+from .model_memory import ModelMemory, P
+from .program import Program
+from .program_choice import ProgramChoice
+from .rows_program import RowsProgram
+from .weight_copies import check_memory, fill_copy, weight_copy
+
+
+class EditedPrograms:
+    """Programs by what is edited: other values of the same tensors need no other programs."""
+
+    def __init__(self, memory: ModelMemory, choice: ProgramChoice) -> None:
+        """choice: the programs without edits."""
+        self._memory, self._choice = memory, choice
+        self.edits: tuple[ResolvedEdit, ...] = ()
+        self.copies: Mapping[str, TensorStorage] = {}  # of edited weights, by name
+        self._list: EditList | None = None  # created by the first edit
+        self._points: EditPoints | None = None
+        self.decode: Program = choice.decode
+        self.prefill: RowsProgram = choice.prefill
+
+    def set(self, edits: Sequence[ResolvedEdit], *, fresh: bool) -> None:
+        """Apply these edits, and no others, in passes that are planned from now on.
+
+        fresh: count from 0 what they change in passes; otherwise edits that stay keep their counts.
+
+        Raises `MemoryBudgetError` when copies of weights do not fit; the edits before then stay in force.
+        """
+        slots = self._slots(edits)
+        weights = tuple(dict.fromkeys(e.target.point for e in edits if e.target.kind is Kind.WEIGHT))
+        missing = tuple(name for name in weights if name not in self.copies)
+        check_memory(self._memory, missing)
+        if not edits:
+            self.edits, self.copies, self._points = (), {}, None
+            self.decode, self.prefill = self._choice.decode, self._choice.prefill
+            return
+        if self._list is None:
+            self._list = EditList(self._memory.device)
+        rebound = self._list.write(slots, edits, keep_counts=not fresh)
+        known = self._points is not None and self._points.slots == slots and not rebound
+        self.copies = {name: self.copies.get(name) or weight_copy(self._memory, name) for name in weights}
+        self._points = points = EditPoints(self._list, slots)
+        for name, copy in self.copies.items():
+            if name in missing or not _same(name, self.edits, edits):
+                self._memory.run(fill_copy(self._memory, name, copy, points))
+        self.edits = tuple(edits)
+        if not known or missing:
+            self.prefill, self.decode = self._as(self._choice.prefill, points), self._as(self._choice.decode, points)
+
+    def _as(self, program: P, points: EditPoints) -> P:
+        """The program with these edits."""
+        return self._memory.program(type(program), program.rows, program.team, points=points, copies=self.copies)
+
+    def set_text_start(self, index: int) -> None:
+        """Note the index in the text of the first token of the history."""
+        if self._list is not None:
+            self._list.set_text_start(index)
+
+    def attention_points(self, attention: Attention) -> tuple[EditPoints, int, int] | None:
+        """The list, and the points of scores and pattern, of an edited attention; None of any other."""
+        if self._points is None:
+            return None
+        scores, pattern = self._points.attention(attention)
+        return None if scores == pattern == NOWHERE else (self._points, scores, pattern)
+
+    def effects(self) -> Effects:
+        """What the edits have changed since they were set. Blocks."""
+        return self._list.effects(self.edits) if self._list is not None and self.edits else Effects((), 0)
+
+    def _slots(self, edits: Sequence[ResolvedEdit]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(edit.target.slot for edit in edits))
+
+
+def _same(slot: str, before: Sequence[ResolvedEdit], after: Sequence[ResolvedEdit]) -> bool:
+    """True when two lists edit the point in the same way."""
+    one = [edit for edit in before if edit.target.slot == slot]
+    other = [edit for edit in after if edit.target.slot == slot]
+    return len(one) == len(other) and all(a.same(b) for a, b in zip(one, other, strict=True))
+
+
+def first_changed_row(before: Sequence[ResolvedEdit], after: Sequence[ResolvedEdit]) -> int | None:
+    """The first position whose row two lists of edits make different; None when all rows are the same."""
+    rows: list[int] = []
+    for slot in {edit.target.slot for edit in (*before, *after)}:
+        one = [edit for edit in before if edit.target.slot == slot]
+        other = [edit for edit in after if edit.target.slot == slot]
+        while one and other and one[0].same(other[0]):
+            del one[0], other[0]
+        while one and other and one[-1].same(other[-1]):
+            del one[-1], other[-1]
+        rows += [edit.first_row for edit in (*one, *other) if edit.first_row is not None]
+    return min(rows, default=None)

@@ -1,0 +1,55 @@
+{# Attention weights with edits of scores before and of the pattern after the softmax. Needs `scores` and `partial` of the
+   workgroup, THREADS, and the macros of edit/common/edits.wgsl.
+   scores, pattern: whether there are such edits, for the points `params.scores_point` and `params.pattern_point`. #}
+{% macro edited_pattern(scores, pattern) %}
+const NO_SCORE = -3.4e38; // stands for -inf, with which WGSL promises no arithmetic
+
+// A score after its edits. position: of the query in the text; key: of the key.
+fn edited_score(position: u32, head: u32, key: u32, value: f32, counted: bool) -> f32 {
+{% if scores %}
+    let after = edited_at(params.scores_point, position, head, key, value, counted);
+    return select(after, NO_SCORE, bitcast<u32>(after) == MINUS_INFINITY);
+{% else %}
+    return value;
+{% endif %}
+}
+
+// Replaces the first `keys` scores with the weights after their edits. `mine` is the largest score of this thread;
+// first_key: the position of key 0. A row without a score becomes 0. All threads must call it.
+fn make_pattern(position: u32, head: u32, first_key: u32, keys: u32, thread: u32, mine: f32, counted: bool) {
+    partial[thread] = mine;
+    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if (thread < half) { partial[thread] = max(partial[thread], partial[thread + half]); }
+    }
+    workgroupBarrier();
+    let highest = partial[0];
+    let empty = highest <= NO_SCORE;
+    workgroupBarrier();
+    var total = 0.0;
+    for (var t = thread; t < keys; t += THREADS) {
+        var e = exp(scores[t] - highest);
+        if (scores[t] <= NO_SCORE) { e = 0.0; }
+        scores[t] = e;
+        total += e;
+    }
+    partial[thread] = total;
+    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if (thread < half) { partial[thread] += partial[thread + half]; }
+    }
+    workgroupBarrier();
+    var inverse = 1.0 / partial[0];
+    if (empty) { inverse = 0.0; }
+    if (empty && counted && thread == 0u) { atomicAdd(&counts[0], 1u); }
+    for (var t = thread; t < keys; t += THREADS) {
+        let weight = scores[t] * inverse;
+{% if pattern %}
+        scores[t] = edited_at(params.pattern_point, position, head, first_key + t, weight, counted);
+{% else %}
+        scores[t] = weight;
+{% endif %}
+    }
+    workgroupBarrier();
+}
+{% endmacro %}
