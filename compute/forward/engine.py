@@ -115,11 +115,6 @@ class Engine:
         """What the edits in force have changed since they were set. Blocks, so never call it inside a frame."""
         return self._edited.effects()
 
-    @property
-    def state_buffer(self) -> wgpu.GPUBuffer:
-        """The state of the latest pass, see wgsl/common/state.wgsl."""
-        return self._memory.shared.state
-
     # -- running
 
     def write_history(self, tokens: Sequence[int], at: int = 0, *, text_start: int = 0) -> None:

@@ -127,15 +127,3 @@ def _find(text: str | None) -> wgpu.GPUAdapter:
     raise DeviceError(
         f"{option('adapter', one_line(text))}: no adapter's name contains this text; choose one of: {known}"
     )
-
-
-@contextlib.contextmanager
-def device_errors() -> Iterator[None]:
-    """Turns errors of the GPU's library into `DeviceError`s of one line."""
-    try:
-        yield
-    except Exception as error:
-        known = device_error(error)
-        if known is None:
-            raise
-        raise known from error
