@@ -41,11 +41,13 @@ def draw(view: AttentionView, corner: ImVec2, size: ImVec2, texts: tuple[str, ..
     heading = "is attended to by" if view.reads_key else "attends to"
     if at >= len(texts):
         return
+    inset = theme.em(0.3)
+    corner, size = ImVec2(corner.x + inset, corner.y), ImVec2(size.x - 2 * inset, size.y)
     chip, top = theme.em(_CHIP), theme.em(0.35)
     below = top + chip + theme.em(_LINES)
     shares = dict(linked)
     written = shares | _pointed(view, weights)
-    boxes = _fitted(texts, list(written), size.x, size.y - below)
+    boxes = _fitted(texts, [*written, at], size.x, size.y - below)
     spare = size.y - below - theme.em(_CHIP + _VALUE) - max((box.y for box in boxes), default=0.0)
     below += min(max(spare, 0.0), theme.em(_MORE))
     mine = next((box for box in boxes if box.index == at), None)
@@ -105,7 +107,7 @@ def _fitted(texts: tuple[str, ...], linked: list[int], width: float, height: flo
     if not boxes or boxes[-1].y + line <= height:
         return boxes
     indices: list[int] = []
-    for index in sorted(linked):
+    for index in sorted(set(linked)):
         if index != (indices[-1] + 1 if indices else 0):
             indices.append(_ELLIPSIS)
         indices.append(index)
