@@ -56,7 +56,7 @@ def draw(view: AttentionView, corner: ImVec2, size: ImVec2, texts: tuple[str, ..
     x = min(max(0.0, mine.x + mine.width / 2 - wide / 2 if mine else 0.0), size.x - wide)
     source = ImVec2(corner.x + x + wide / 2, corner.y + top + chip)
     _chip(ImVec2(corner.x + x, corner.y + top), wide, name, strong=True)
-    _beside(view, corner, x, wide, heading, size.x, weights, linked)
+    _beside(view, corner, x, wide, (name, heading), size.x, weights, linked)
     for box in boxes:  # lines first, so that they are behind the chips
         if box.index in shares:
             _line(source, ImVec2(corner.x + box.x + box.width / 2, corner.y + below + box.y), shares[box.index])
@@ -81,10 +81,11 @@ def _pointed(view: AttentionView, weights: np.ndarray | None) -> dict[int, float
 
 
 def _beside(
-    view: AttentionView, corner: ImVec2, x: float, wide: float, heading: str, width: float,
+    view: AttentionView, corner: ImVec2, x: float, wide: float, words: tuple[str, str], width: float,
     weights: np.ndarray | None, linked: list[tuple[int, float]],
 ) -> None:  # fmt: skip
     """Write beside the token in view what the lines are, and how much the others add up to."""
+    name, heading = words
     text = f"{heading}, in layer {view.layer}, head {view.head}"
     if weights is None:
         text += " ..."
@@ -94,9 +95,10 @@ def _beside(
         if others > 0:
             text += f"; {others} others add up to {max(left, 0.0):.4f}"
     high = corner.y + theme.em(0.35) + theme.em(_CHIP - SMALL) / 2
-    long = small_width(text)
-    after = x + wide + theme.em(0.5)
-    start = after if after + long <= width else x - theme.em(0.5) - long
+    start = x + wide + theme.em(0.5)
+    if start + small_width(text) > width:  # it goes before the token, and names it
+        text = f"{name} {text}"
+        start = x - theme.em(0.5) - small_width(text)
     small_text(ImVec2(corner.x + max(start, 0.0), high), theme.now.text_dim, text)
 
 
