@@ -19,6 +19,7 @@ from compute.api.names import Scheme
 from compute.api.run import Rows
 from compute.api.score import TokenScore
 from compute.api.weights import Weights
+from compute.edits.report import EditReport
 from compute.errors import AtlasError
 from compute.generate.steps import Candidate, StepRecord
 from compute.lens.attribution import LogitPart, NeuronPart
@@ -43,8 +44,8 @@ _EXPORTED: dict[str, tuple[str, ...] | None] = {
 }  # fmt: skip
 _TOKENIZER = ("encode", "decode", "token_text", "token_label", "token_bytes", "find")
 _RETURNED: dict[type, tuple[str, ...] | None] = {
-    TokenScore: None, LogitPart: None, NeuronPart: None, SelfCheck: None, StepRecord: None, Candidate: None,
-    Formula: None, Term: None, Number: None, Source: None, Operand: None, Weights: None, ModelConfig: None,
+    EditReport: None, TokenScore: None, LogitPart: None, NeuronPart: None, SelfCheck: None, StepRecord: None,
+    Candidate: None, Formula: None, Term: None, Number: None, Source: None, Operand: None, Weights: None, ModelConfig: None,
     Tokenizer: _TOKENIZER,
 }  # fmt: skip
 _ALIASES = {"Rows": Rows, "Scheme": Scheme}
