@@ -45,8 +45,8 @@ _EXPORTED: dict[str, tuple[str, ...] | None] = {
 _TOKENIZER = ("encode", "decode", "token_text", "token_label", "token_bytes", "find")
 _RETURNED: dict[type, tuple[str, ...] | None] = {
     EditReport: None, TokenScore: None, LogitPart: None, NeuronPart: None, SelfCheck: None, StepRecord: None,
-    Candidate: None, Formula: None, Term: None, Number: None, Source: None, Operand: None, Weights: None, ModelConfig: None,
-    Tokenizer: _TOKENIZER,
+    Candidate: None, Formula: None, Term: None, Number: None, Source: None, Operand: None, Weights: None,
+    ModelConfig: None, Tokenizer: _TOKENIZER,
 }  # fmt: skip
 _ALIASES = {"Rows": Rows, "Scheme": Scheme}
 _LINE = 110  # characters of a signature on one line

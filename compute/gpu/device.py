@@ -100,6 +100,18 @@ def device_error(error: BaseException) -> DeviceError | None:
     return None
 
 
+@contextlib.contextmanager
+def device_errors() -> Iterator[None]:
+    """Turns errors of the GPU's library into `DeviceError`s of one line."""
+    try:
+        yield
+    except Exception as error:
+        known = device_error(error)
+        if known is None:
+            raise
+        raise known from error
+
+
 def _find(text: str | None) -> wgpu.GPUAdapter:
     adapters = list_adapters()
     if not adapters:
