@@ -75,9 +75,7 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_view(view: argparse.ArgumentParser) -> None:
     add_prompt(view, DEFAULT_PROMPT)
     add_sampling(view, tokens=64)
-    view.add_argument(
-        "--walk", type=file_path, metavar="FILE", help="open a walk: pages of text that explain the model"
-    )
+    view.add_argument("--walk", type=file_path, metavar="FILE", help="open a walk: pages that explain the model")
     view.add_argument("--tour", type=file_path, metavar="FILE", help="play a scripted tour, then close the window")
     view.add_argument(
         "--pictures", type=file_path, default=Path("."), metavar="DIR", help="folder for the tour's pictures"

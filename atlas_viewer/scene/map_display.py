@@ -59,7 +59,7 @@ class MapDisplay:
 
     @property
     def pending(self) -> bool:
-        """True while more frames must be drawn: the map is loading or needs an update, or new rows are glowing."""
+        """True while more frames must be drawn: the map is loading or needs an update, moves or glows."""
         if not self.visible:
             return False
         if self._maps is None:
@@ -96,6 +96,7 @@ class MapDisplay:
         if not self.visible:
             return
         self._load(source)
+        self._state.wavefront.advance(now)
         self._take_center()
         if not pass_complete or self._maps is None or not self._stale or now - self._updated_at < interval:
             return

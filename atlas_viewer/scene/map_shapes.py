@@ -19,6 +19,7 @@ from compute.views.palettes import CANVASES, Rgb
 
 from .formula_shapes import add_sources, shown_element
 from .shape_list import ShapeList
+from .spotlight_shapes import add_spotlight
 
 _SOURCES: Rgb = (0.35, 0.9, 0.45)  # the outline of the weights behind a value
 _MARK = 5.0  # minimum size of a marked cell, relative to the width of a line
@@ -50,6 +51,7 @@ class MapShapes:
         return (
             inspection.focus, inspection.cursor, pins, maps.sources, maps.changed, glow, maps.minimap,
             maps.minimap_over, maps.line, ui.flow, ui.theme, likeliest(self._state.step), shown_element(self._state),
+            maps.spotlight.key,
         )  # fmt: skip
 
     @property
@@ -79,6 +81,7 @@ class MapShapes:
         self._add_frames(shapes)
         self._add_glow(shapes)
         self._add_likeliest(shapes)
+        add_spotlight(shapes, maps.spotlight, maps.line, maps.view.scale, self._state.ui.theme)
         add_sources(shapes, self._state)
         self._add_marks(shapes)
         if maps.minimap is not None:

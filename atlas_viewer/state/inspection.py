@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from compute.views.statistics import TensorStatistics
 
 PINS_MOST = 48  # the maximum; probes can watch these and the cursor
+PROBES = 64  # values that can be watched in all
 _HISTORY = 4096  # values kept per pin
 # The cell of Strip that is some columns right of and some rows below another in its picture; None when there is none.
 Beside = Callable[[int, int, int], int | None]
@@ -122,6 +123,7 @@ class Inspection:
     cursor: TensorIndex | None = None
     keyed: bool = False  # the arrow keys have moved the cursor away from the mouse
     pins: list[Pin] = field(default_factory=list)
+    extra: tuple[TensorIndex, ...] = ()  # more values to fetch, as many as `spare` allows
     selected: int | None = None  # index of the selected pin
     mapping: ColorMapping = field(default_factory=ColorMapping)
     search: str = ""
@@ -144,8 +146,14 @@ class Inspection:
     @property
     def watched(self) -> tuple[TensorIndex, ...]:
         """The values to fetch, without duplicates: only those in the latest pass."""
-        elements = dict.fromkeys([*([self.cursor] if self.cursor else []), *(pin.element for pin in self.pins)])
+        pins = (pin.element for pin in self.pins)
+        elements = dict.fromkeys([*([self.cursor] if self.cursor else []), *pins, *self.extra[: self.spare]])
         return tuple(element for element in elements if element.name in self.tensors and self.exists(element))
+
+    @property
+    def spare(self) -> int:
+        """How many values can be fetched besides the cursor and the pins."""
+        return PROBES - 1 - len(self.pins)
 
     def exists(self, element: TensorIndex) -> bool:
         """True when the latest pass contains this value."""

@@ -23,6 +23,7 @@ from .map_camera import CameraPose, MapCamera, ViewHistory
 from .map_labels import MapLabels
 from .map_logits import LogitsCenter
 from .map_viewport import MapViewport, of_last_layer, show, viewport_of
+from .spotlight import NOTHING, Box, Spotlight
 
 _CELL_SEEN = 56.0  # minimum width of a cell after going to it, in pixels
 GLOW = 1.0  # how long new rows glow, in seconds
@@ -63,6 +64,7 @@ class MapState:
     minimap_corner: int = 0  # of the picture: the index of its position in the panel
     minimap_over: bool = False  # True where it covers data
     line: float = 1.0  # width of lines
+    spotlight: Spotlight = NOTHING
     labels: KeptLabels = field(default_factory=KeptLabels)
     # (x, y, width, height) in cells: of every tensor, and of the first row of every activation.
     tensors: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)), compare=False)
@@ -121,6 +123,29 @@ class MapState:
         if end != start and self.layout is not None:
             self.flight = Flight(start, end, now, self.view.scale * end.zoom * self.size[0])
             self.camera.pose = start
+
+    def fly_to(
+        self, box: Box, now: float, *, least: float = 0.0, covered: tuple[float, float] = (0.0, 0.0)
+    ) -> CameraPose:
+        """Fly to a box, in units, so that it is as large as possible, with at least `least` units in sight.
+
+        now: as for `fly`; covered: width and height in pixels of what covers the right and the bottom edge of the
+        picture. Returns the pose at the end.
+        """
+        x, y, width, height = box
+        wide, high = self.size
+        ahead = MapCamera(self.camera.width, self.camera.height)
+        middle = x + width / 2, y + height / 2
+        width, height = max(width, least), max(height, least)
+        width, height = width * wide / max(wide - covered[0], 1), height * high / max(high - covered[1], 1)
+        ahead.frame((middle[0] - width / 2, middle[1] - height / 2, width, height), wide, high)
+        ahead.drag(-covered[0] / 2, -covered[1] / 2, wide, high)
+        if ahead.pose != self.camera.pose:
+            self.view_history.visit(self.camera.pose)
+            self.view_history.visit(ahead.pose)
+            self.flight = Flight(self.camera.pose, ahead.pose, now, self.view.scale * self.camera.pose.zoom * wide)
+            self.flown = None
+        return ahead.pose
 
     def advance(self, now: float) -> None:
         """Move the camera along its flight, which ends when something else has moved it."""

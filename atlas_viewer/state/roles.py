@@ -65,3 +65,8 @@ def role_ink(role: Role, theme: str) -> Rgb:
 def stream_color(theme: str) -> Rgb:
     """The color of the residual stream in a theme."""
     return _STREAM["light" if theme == "light" else "dark"]
+
+
+def accent_color(theme: str) -> Rgb:
+    """The color of what a panel points out on Map: that of links in a theme."""
+    return (0.08, 0.35, 0.79) if theme == "light" else (0.30, 0.58, 0.98)

@@ -160,7 +160,7 @@ class SettingsStore:
             self._state.ui = loads(self._file.read_text("utf-8"))
             self._check_layout()
         except FileNotFoundError:
-            pass
+            self._state.walks.invited = True  # the first start
         except OSError as error:
             self._saves = False  # do not overwrite what cannot be read
             self._note = f"settings cannot be read ({error.strerror}) and will not be saved: {one_line(self._file)}"

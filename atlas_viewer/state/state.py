@@ -16,6 +16,7 @@ from .attention_view import AttentionView
 from .camera import StripCamera
 from .candidates import LogitsView
 from .distribution import Distribution
+from .explanation import Explanation
 from .formula_card import FormulaCard
 from .inspection import Inspection
 from .map_state import MapState
@@ -28,6 +29,8 @@ from .selection import NOTHING, Selection
 from .strip_view import StripView
 from .tensor_save import TensorSave
 from .ui_state import UiState
+from .walk_state import WalkState
+from .wavefront import Wavefront
 
 if TYPE_CHECKING:
     from compute.generate.steps import Candidate, StepRecord
@@ -101,6 +104,9 @@ class State:
     pointed: Selection = NOTHING  # what it was over in the frame before, for panels drawn before the one that it is on
     inspected: TensorIndex | None = None  # the value that arrow keys, pins or names selected last
     formula: FormulaCard = field(default_factory=FormulaCard)
+    walks: WalkState = field(default_factory=WalkState)
+    wavefront: Wavefront = field(default_factory=Wavefront)
+    explanation: Explanation = field(default_factory=Explanation)
     recording: RecordingState = field(default_factory=RecordingState)
     save: TensorSave = field(default_factory=TensorSave)
     edges: Sequence[float] = ()  # bin edges of the histograms; empty until known

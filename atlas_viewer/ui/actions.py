@@ -9,10 +9,10 @@ from atlas_viewer.state import selecting
 from atlas_viewer.state.navigation import fit, go_to_makers, makers, on_map, open_attention, open_map, zoom
 from atlas_viewer.state.requests import Screenshot, ShowRun
 from atlas_viewer.state.state import State
-from atlas_viewer.state.ui_state import CHIP_COLORS, THEME_NAMES
+from atlas_viewer.state.ui_state import THEME_NAMES
 
-from . import file_dialogs
-from .color_actions import adjust, next_curve, next_palette, next_range, reset_colors, toggle_sampling
+from . import file_dialogs, walk_actions
+from .color_actions import adjust, next_chip_color, next_curve, next_palette, next_range, reset_colors, toggle_sampling
 from .file_actions import choose_in_window, choose_model, choose_picture, choose_recording, open_save
 from .panel_titles import DRAWERS, title
 from .recording_actions import (
@@ -82,6 +82,8 @@ def _rename(state: State) -> None:
 
 def _escape(state: State) -> None:
     inspection, ui = state.inspection, state.ui
+    if walk_actions.escape(state):
+        return
     if ui.folded and ui.drawers:
         ui.drawers.pop()
         return
@@ -145,12 +147,6 @@ def _next_order(state: State) -> None:
 
 def _next_step(state: State) -> None:
     state.attention.next_step()
-
-
-def _next_chip_color(state: State) -> None:
-    ui = state.ui
-    at = CHIP_COLORS.index(ui.chip_color)
-    ui.chip_color = CHIP_COLORS[(at + 1) % len(CHIP_COLORS)]
 
 
 def _open(dialog: str) -> Callable[[State], None]:
@@ -229,6 +225,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("run.generate", "Generate", "Run", State.generate, "Ctrl+Enter", _has_model),
     Action("run.play", "Play or pause the run", "Run", play, "Space", can_play),
     Action("run.step", "Step: generate one token", "Run", one_token, ".", lambda s: not s.busy and can_continue(s)),
+    Action("run.slow", "Next token in slow motion", "Run", walk_actions.slow, "Shift+.", walk_actions.has_map),
     Action("run.undo", "Undo: remove the last token", "Run", undo, "Backspace", has_steps),
     Action("run.stop", "Stop the run", "Run", stop, "Ctrl+.", lambda s: s.busy),
     Action("run.previous", "Previous token", "Run", choose(-1), "[", has_steps),
@@ -277,7 +274,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("logits.ladder", "Open or close the sampling ladder", "View", ladder, "S", has_steps),
     Action("logits.before", "Compare with the previous step", "View", _compare_with_previous, "B", has_steps),
     Action("logits.alone", "Stop comparing", "View", _stop_comparing, "N", lambda s: s.compared is not None),
-    Action("tokens.colour", "Next token coloring", "View", _next_chip_color, "K"),
+    Action("tokens.colour", "Next token coloring", "View", next_chip_color, "K"),
     *(
         Action(f"focus.{name}", f"Go to {title(name)}", "View", _focus(name), f"Ctrl+{number}", anywhere=True)
         for number, name in enumerate(FOCUSED, start=1)
@@ -322,7 +319,21 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.quit", "Quit", "File", _quit, "Ctrl+Q", anywhere=True),
     Action("app.palette", "Command palette", "Help", _open("palette"), "Ctrl+P", anywhere=True),
     Action("app.keys", "Keyboard shortcuts", "Help", _open("keys"), "Shift+/"),
-    Action("app.about", "About", "Help", _open("about"), "F1", anywhere=True),
+    Action("app.explain", "Explain what is under the mouse", "Help", walk_actions.explain, "F1", anywhere=True),
+    Action("walk.guided", "Guided walk", "Help", walk_actions.guided, "F3", anywhere=True),
+    Action("walk.minute", "One-minute tour", "Help", walk_actions.minute, "Shift+F3", anywhere=True),
+    Action("walk.next", "Next page of the walk", "Help", walk_actions.turn(1), "PageDown", walk_actions.has_walk),
+    Action("walk.back", "Previous page of the walk", "Help", walk_actions.turn(-1), "PageUp", walk_actions.has_walk),
+    Action(
+        "walk.again",
+        "Show the subject of the page",
+        "Help",
+        walk_actions.again,
+        "Shift+PageDown",
+        walk_actions.has_walk,
+    ),
+    Action("walk.close", "Close the walk", "Help", walk_actions.close, "", walk_actions.has_walk),
+    Action("app.about", "About", "Help", _open("about"), "Shift+F1", anywhere=True),
 )
 
 

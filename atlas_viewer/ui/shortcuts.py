@@ -15,7 +15,8 @@ _KEYS = {
     "Tab": imgui.Key.tab, "End": imgui.Key.end, "Home": imgui.Key.home, "Up": imgui.Key.up_arrow,
     "Down": imgui.Key.down_arrow, "Left": imgui.Key.left_arrow, "Right": imgui.Key.right_arrow,
     ".": imgui.Key.period, ",": imgui.Key.comma, "/": imgui.Key.slash, "[": imgui.Key.left_bracket,
-    "]": imgui.Key.right_bracket, "+": imgui.Key.equal, "-": imgui.Key.minus,
+    "PageUp": imgui.Key.page_up, "PageDown": imgui.Key.page_down, "]": imgui.Key.right_bracket,
+    "+": imgui.Key.equal, "-": imgui.Key.minus,
 }  # fmt: skip
 # Number pad keys with the same meaning.
 _PAD = {"+": imgui.Key.keypad_add, "-": imgui.Key.keypad_subtract, "Enter": imgui.Key.keypad_enter}
@@ -76,4 +77,6 @@ def _applies(state: State, action: Action, io: imgui.IO) -> bool:
     # While a widget has the keyboard focus, Space presses it.
     if io.nav_visible and action.chord in ("Space", "Escape"):
         return False
+    if state.walks.focused and state.walks.source is not None and action.chord in ("Space", "Backspace"):
+        return False  # they turn the pages of the walk
     return not io.want_text_input and not state.ui.dialog

@@ -60,6 +60,8 @@ class Reports:
             "pressed": any(io.mouse_down),
             "clicks": self._clicks,
             "resting": not viewer._wants_frames(viewer._last_frame),
+            "walk": [state.walks.number, state.walks.pages, state.walks.caption],
+            "dimmed": len(state.map.spotlight.dimmed),
             "place": [state.map.typed, state.map.refused],
             "map_rows": state.map.layout.context if state.map.layout else 0,
             "frame_ms": state.frame_ms,

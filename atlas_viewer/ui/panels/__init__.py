@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from types import ModuleType
 
 from imgui_bundle import ImVec4, imgui
 
-from atlas_viewer.state import selecting
+from atlas_viewer.state import selecting, walk_control, wavefront_control
 from atlas_viewer.state.arrangement import CENTER, COLUMN, COLUMNS, FULL
 from atlas_viewer.state.state import State
 from atlas_viewer.state.ui_state import UiState
@@ -20,6 +21,7 @@ from . import (
     distribution,
     drawers,
     formula_card,
+    help_bubble,
     inspector,
     layout,
     lecture,
@@ -41,6 +43,9 @@ from . import (
     timeline,
     tokens,
     trace,
+    walk,
+    walk_overlay,
+    wavefront_bar,
 )
 
 # Every panel and its area in each default arrangement; the first panel of an area is in front.
@@ -61,6 +66,7 @@ _PANELS: tuple[tuple[ModuleType, str, str, str], ...] = (
     (trace, "middle", "tables", "below"),
     (status, "top", "left, bottom", "left, bottom"),
     (recording, "top", "right, bottom", "right, bottom"),
+    (walk, "top", "left, bottom", "right, bottom"),
 )
 _VIEWS = (strip, map_panel, attention)
 _SERVED = (strip, map_panel, attention, inspector, logits, distribution)  # these show pictures or token texts
@@ -82,6 +88,10 @@ def draw_all(state: State, services: Services) -> None:
     file_dialogs.poll()
     selecting.begin_frame(state)
     shortcuts.handle(state)
+    state.walks.focused = False
+    walk_control.frame(state, panel_titles.by_title(NAMES), time.perf_counter())
+    wavefront_control.frame(state)
+    walk.raise_next(state)
     ui = state.ui
     if not ui.lecture:
         menu_bar.draw(state, NAMES)
@@ -110,12 +120,15 @@ def draw_all(state: State, services: Services) -> None:
                 imgui.set_window_focus(name)
         _bring_to_front(ui, focused)
     formula_card.draw(state)
+    walk_overlay.draw(state)
+    wavefront_bar.draw(state)
     messages.draw(state)
     palette.draw(state)
     dialogs.draw(state)
     models.draw(state)
     save_tensors.draw(state)
     discard.draw(state)
+    help_bubble.draw(state)
     if not ui.folded:
         layout.track_tabs(name for name in NAMES if name not in ui.hidden)
     layout.notice_docking(ui, NAMES)
@@ -165,6 +178,8 @@ def _content(state: State, services: Services, name: str) -> None:
         panel.draw(state, services)
     else:
         panel.draw(state)
+    if imgui.is_window_hovered(imgui.HoveredFlags_.root_and_child_windows):
+        state.explanation.panel = name
 
 
 def _bring_to_front(ui: UiState, focused: str) -> None:
@@ -184,6 +199,8 @@ def _bring_to_front(ui: UiState, focused: str) -> None:
 def _flags(panel: ModuleType) -> int:
     # Otherwise, of the panels that appear together at the start, the last would come to the front of its area.
     flags = imgui.WindowFlags_.no_collapse | imgui.WindowFlags_.no_focus_on_appearing
+    if panel is walk:
+        flags |= imgui.WindowFlags_.no_nav_inputs  # its keys turn pages
     if panel in _VIEWS:
         flags |= imgui.WindowFlags_.no_scrollbar | imgui.WindowFlags_.no_scroll_with_mouse
         flags |= imgui.WindowFlags_.no_nav_inputs  # its arrow keys move cells

@@ -21,7 +21,7 @@ _GROUPS = frozenset({
     "atlas.in", "atlas.deselect", "atlas.sampling", "atlas.trace",
     "map.back", "map.minimap",
     "focus.Prompt", "view.larger", "view.theme",
-    "app.about",
+    "app.explain", "walk.guided", "app.about",
 })  # fmt: skip
 
 

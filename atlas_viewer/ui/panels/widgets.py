@@ -120,7 +120,8 @@ def hovered_still() -> bool:
 
 def tooltip(text: str) -> None:
     """Show `text`, if any, while the mouse rests on the last item."""
-    if text and hovered_still():
+    widget_tracking.note_help(text)
+    if text and not widget_tracking.is_quiet() and hovered_still():
         imgui.set_tooltip(drawable(text))
 
 

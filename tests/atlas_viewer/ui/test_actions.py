@@ -210,10 +210,10 @@ def test_shortcuts_and_about_open_and_close(screen: Screen, state: State) -> Non
     assert screen.shows("Backspace")
     press(screen, "Escape")
     assert not state.ui.dialog
-    press(screen, "F1")
+    press(screen, "Shift+F1")
     screen.frame(3)
     assert screen.shows("fake on an adapter")
-    press(screen, "F1")
+    press(screen, "Shift+F1")
     assert not state.ui.dialog
 
 
@@ -239,7 +239,7 @@ def test_only_arrow_keys_without_alt_move_the_keyboard_focus(screen: Screen, alt
     assert screen.io.config_flags & imgui.ConfigFlags_.nav_enable_keyboard
 
 
-@pytest.mark.parametrize("chord", ["Shift+/", "F1", "Ctrl+O", "Ctrl+P"])
+@pytest.mark.parametrize("chord", ["Shift+/", "Shift+F1", "Ctrl+O", "Ctrl+P"])
 def test_a_click_outside_closes_a_dialog_and_does_nothing_else(screen: Screen, state: State, chord: str) -> None:
     center = screen.centers["##prompt"]
     press(screen, chord)
@@ -255,7 +255,7 @@ def test_a_click_outside_closes_a_dialog_and_does_nothing_else(screen: Screen, s
 
 
 def test_a_dialog_replaces_another_one(screen: Screen, state: State) -> None:
-    for chord, dialog in (("Shift+/", "keys"), ("F1", "about"), ("Ctrl+O", "models"), ("Ctrl+P", "palette")):
+    for chord, dialog in (("Shift+/", "keys"), ("Shift+F1", "about"), ("Ctrl+O", "models"), ("Ctrl+P", "palette")):
         press(screen, chord)
         screen.frame(2)
         assert state.ui.dialog == dialog
