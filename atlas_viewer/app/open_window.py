@@ -68,8 +68,6 @@ def view(
     state = State(prompt, options, loading=f"loading {source.name}")
 
     settings_store = None
-    if walk is not None:
-        state.walks.begin(walk)
     if steps is not None:
         state.ui.view = ATLAS  # as in the versions whose tours are still played
     else:  # a tour starts from the default settings on every machine
@@ -88,7 +86,7 @@ def view(
         viewer.settings_store = settings_store
         share_clipboard()
         take_drops(canvas, lambda paths: open_dropped(state, paths, models=True))
-        _begin_tours(viewer, steps, pictures, record)
+        _begin_tours(viewer, steps, pictures, record, walk)
         run_loop(partial(_rescue, viewer))
         _raise_failure(viewer)
     except Exception as error:
@@ -104,8 +102,12 @@ def view(
         raise OutputError(viewer.recorder.trouble)
 
 
-def _begin_tours(viewer: Viewer, steps: list[dict[str, Any]] | None, pictures: Path, record: Path | None) -> None:
-    """Play the tour of `steps`, and record the user's actions in `record`, if given."""
+def _begin_tours(
+    viewer: Viewer, steps: list[dict[str, Any]] | None, pictures: Path, record: Path | None, walk: Walk | None
+) -> None:
+    """Open the walk, play the tour of `steps`, and record the user's actions in `record`, if given."""
+    if walk is not None:
+        viewer.state.walks.begin(walk)
     if steps is not None:
         viewer.play(steps, pictures)
     if record is not None:

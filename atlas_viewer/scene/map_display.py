@@ -96,7 +96,6 @@ class MapDisplay:
         if not self.visible:
             return
         self._load(source)
-        state.advance(now)
         self._state.wavefront.advance(now)
         self._take_center()
         if not pass_complete or self._maps is None or not self._stale or now - self._updated_at < interval:

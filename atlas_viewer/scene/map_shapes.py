@@ -81,6 +81,7 @@ class MapShapes:
         self._add_frames(shapes)
         self._add_glow(shapes)
         self._add_likeliest(shapes)
+        add_spotlight(shapes, maps.spotlight, maps.line, maps.view.scale, self._state.ui.theme)
         add_sources(shapes, self._state)
         add_spotlight(shapes, maps.spotlight, maps.line, maps.view.scale, self._state.ui.theme)
         self._add_marks(shapes)

@@ -15,7 +15,7 @@ from compute.models.tensor_index import TensorIndex
 from compute.views.map_layout import MapLayout
 from compute.views.map_view import MapView
 
-from .flight import SECONDS, Flight
+from .flight import Flight
 from .label_space import HEAD_MARK
 from .map_addresses import box_of, row_and_column, row_boxes
 from .map_bands import band_boxes
@@ -57,12 +57,13 @@ class MapState:
     wanted: TensorIndex | None = None  # where to go when the map is ready
     sources: TensorIndex | None = None  # the weights behind the value that was left for them, which stay outlined
     logits: LogitsCenter | None = None  # of the pass that Map shows; None until it is known
+    flight: Flight | None = None  # where the camera is flying
+    flown: CameraPose | None = None  # the pose that the flight set last
     refused: str = ""  # why the typed text led nowhere
     minimap: tuple[float, float, float, float] | None = None  # x, y, width and height in the picture while it is shown
     minimap_corner: int = 0  # of the picture: the index of its position in the panel
     minimap_over: bool = False  # True where it covers data
     line: float = 1.0  # width of lines
-    flight: Flight | None = None  # of the camera, which moves by itself
     spotlight: Spotlight = NOTHING
     labels: KeptLabels = field(default_factory=KeptLabels)
     # (x, y, width, height) in cells: of every tensor, and of the first row of every activation.
@@ -114,14 +115,48 @@ class MapState:
                 zoom = whole * max(_CELL_SEEN / min(width, height), self.cell)
                 self.camera.look_at(zoom, x + width / 2, y + height / 2, *self.size)
 
-    def fly_to(self, target: TensorIndex) -> None:
-        """As `go`, but move there over the next frames; see `advance`."""
+    def fly(self, target: TensorIndex, now: float) -> None:
+        """As `go`, but move there in the frames after `now`, in seconds, see `advance`."""
         start = self.camera.pose
         self.go(target)
         end = self.camera.pose
         if end != start and self.layout is not None:
+            self.flight = Flight(start, end, now, self.view.scale * end.zoom * self.size[0])
             self.camera.pose = start
-            self.flight = Flight(start, end, self.view.scale * start.zoom * self.size[0])
+
+    def fly_to(
+        self, box: Box, now: float, *, least: float = 0.0, covered: tuple[float, float] = (0.0, 0.0)
+    ) -> CameraPose:
+        """Fly to a box, in units, so that it is as large as possible, with at least `least` units in sight.
+
+        now: as for `fly`; covered: width and height in pixels of what covers the right and the bottom edge of the
+        picture. Returns the pose at the end.
+        """
+        x, y, width, height = box
+        wide, high = self.size
+        ahead = MapCamera(self.camera.width, self.camera.height)
+        middle = x + width / 2, y + height / 2
+        width, height = max(width, least), max(height, least)
+        width, height = width * wide / max(wide - covered[0], 1), height * high / max(high - covered[1], 1)
+        ahead.frame((middle[0] - width / 2, middle[1] - height / 2, width, height), wide, high)
+        ahead.drag(-covered[0] / 2, -covered[1] / 2, wide, high)
+        if ahead.pose != self.camera.pose:
+            self.view_history.visit(self.camera.pose)
+            self.view_history.visit(ahead.pose)
+            self.flight = Flight(self.camera.pose, ahead.pose, now, self.view.scale * self.camera.pose.zoom * wide)
+            self.flown = None
+        return ahead.pose
+
+    def advance(self, now: float) -> None:
+        """Move the camera along its flight, which ends when something else has moved it."""
+        if self.flight is None:
+            return
+        if self.camera.pose not in (self.flown, self.flight.start):
+            self.flight = self.flown = None
+            return
+        self.camera.pose = self.flown = self.flight.pose(now)
+        if self.flown == self.flight.end:
+            self.flight = self.flown = None
 
     def frame(self, name: str) -> None:
         """Show a tensor, one head of a pattern, or a part of the model by its title, as large as possible."""
@@ -136,38 +171,6 @@ class MapState:
             return
         with self._leaving():
             self.camera.frame(box, *self.size)
-
-    def fly(self, box: Box, *, least: float = 0.0, covered: float = 0.0, seconds: float = SECONDS) -> CameraPose:
-        """Fly to a box, in units, so that it is as large as possible, with at least `least` units in sight.
-
-        covered: height in pixels of what covers the bottom of the picture. Returns the pose at the end.
-        """
-        x, y, width, height = box
-        wide, high = self.size
-        ahead = MapCamera(self.camera.width, self.camera.height)
-        middle = x + width / 2, y + height / 2
-        width, height = max(width, least), max(height, least)
-        height *= high / max(high - covered, 1)
-        ahead.frame((middle[0] - width / 2, middle[1] - height / 2, width, height), wide, high)
-        ahead.drag(0, -covered / 2, wide, high)
-        self.view_history.visit(self.camera.pose)
-        self.flight = Flight(self.camera.pose, ahead.pose, self.view.scale * self.camera.pose.zoom * wide, seconds)
-        return ahead.pose
-
-    def advance(self, now: float) -> None:
-        """Move the camera along its flight. It ends early when something else has moved the camera. now: in seconds."""
-        flight = self.flight
-        if flight is None:
-            return
-        if flight.pose is not None and flight.pose != self.camera.pose:
-            self.flight = None
-            return
-        pose = flight.at(now)
-        self.camera.look_at(pose.zoom, pose.x, pose.y, *self.size)
-        flight.pose = self.camera.pose
-        if pose == flight.end:
-            self.flight, self.camera.pose = None, pose
-            self.view_history.visit(self.camera.pose)
 
     def arrive(self) -> None:
         """Go to the target requested before the map was ready."""

@@ -98,15 +98,15 @@ def visit(state: State, target: TensorIndex) -> None:
     state.map.go(target)
 
 
-def fly(state: State, target: TensorIndex) -> None:
-    """As `visit`, but the camera flies there; in pictures and tours it is there at once."""
+def fly(state: State, target: TensorIndex, now: float) -> None:
+    """As `visit`, but the camera flies there; in pictures and tours it is there at once. now: in seconds."""
     info = state.inspection.tensors.get(target.name)
     if info is None or not state.live:
         visit(state, target)
         return
     state.inspection.point_at(target if target.index else info.first)
     open_map(state)
-    state.map.fly_to(target)
+    state.map.fly(target, now)
 
 
 def makers(state: State) -> TensorIndex | None:

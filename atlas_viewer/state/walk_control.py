@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from atlas_viewer.walk.built_in import built_in
@@ -11,7 +12,7 @@ from atlas_viewer.walk.subject import LAST, Kind, Subject
 from compute.errors import WalkError
 from compute.models.tensor_index import TensorIndex
 
-from .flight import SECONDS
+from .map_camera import CameraPose
 from .navigation import ATLAS, MAP, on_map
 from .requests import Continue
 from .spotlight import NOTHING, Box, around, spotlight
@@ -27,9 +28,10 @@ _MARGIN = 0.04  # of a bright box: how far it extends
 def frame(state: State, panels: Mapping[str, str], now: float) -> None:
     """Resolve the walk for the current model, and show a page that has just been opened.
 
-    panels: the name of each panel by its title and name; now: in seconds.
+    panels: the name of each panel by its title and name; now: in seconds, on `time.perf_counter`'s clock.
     """
     walks = state.walks
+    walks.now = now
     if walks.wanted:
         walks.begin(built_in(walks.wanted))
         walks.wanted, walks.caption = "", walks.wanted == "minute"
@@ -56,6 +58,11 @@ def _resolve(state: State, panels: Mapping[str, str]) -> None:
     if walks.source is None or registry is None or walks.description is registry.description:
         return
     walks.description, walks.walk, walks.problem = registry.description, None, ""
+    walks.subject, walks.hovered, walks.due = None, None, True
+    if walks.fresh and not walks.caption:
+        state.ui.hidden.discard(PANEL)
+        state.ui.front = PANEL
+    walks.fresh = False
     try:
         walks.walk = Checker(registry.description, panels).walk(walks.source)
     except WalkError as error:
@@ -128,8 +135,17 @@ def show(state: State, subject: Subject) -> None:
     if element is not None and subject.kind is Kind.ELEMENT:
         state.inspection.point_at(element)
     least = min(box[2:]) * maps.size[1] / _SEEN if subject.kind is Kind.ELEMENT else 0.0
-    covered = walks.covered if walks.caption and subject.kind is not Kind.WHOLE else 0.0
-    walks.pose = maps.fly(box, least=least, covered=covered, seconds=SECONDS if state.live else 0.0)
+    below = walks.caption_height if walks.caption else 0.0
+    covered = (walks.drawer_width, below) if subject.kind is not Kind.WHOLE else (0.0, 0.0)
+    walks.pose = fly(state, box, least, covered)
+
+
+def fly(state: State, box: Box, least: float = 0.0, covered: tuple[float, float] = (0.0, 0.0)) -> CameraPose:
+    """Fly to a box on Map, see `MapState.fly_to`. Pictures show where the flight ends."""
+    pose = state.map.fly_to(box, state.walks.now, least=least, covered=covered)
+    if not state.live:
+        state.map.advance(math.inf)
+    return pose
 
 
 def note(state: State, page: Page) -> str:

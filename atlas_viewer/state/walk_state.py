@@ -56,10 +56,13 @@ class WalkState:
     problem: str = ""  # why the walk does not fit the model
     number: int = 0  # index of the open page
     due: bool = False  # the page's subject has yet to be shown
+    now: float = 0.0  # time of the current frame, in seconds
     shown_at: float = 0.0  # when the page was opened, in seconds
     visited: set[int] = field(default_factory=set)  # pages that have been opened
     caption: bool = False  # show the pages over the picture, not in the panel
-    covered: float = 0.0  # height of the caption, in pixels of the picture
+    fresh: bool = False  # the walk has just been opened
+    caption_height: float = 0.0  # of what covers the bottom of the picture, in its pixels
+    drawer_width: float = 0.0  # of the panels over the right edge of the picture, in its pixels
     held: bool = False  # the mouse is over a caption, so that it stays
     focused: bool = False  # the panel has the keyboard focus
     hovered: Subject | None = None  # of the link under the mouse
@@ -76,7 +79,7 @@ class WalkState:
         """Open a walk at its first page."""
         self.stop()
         self.source, self.caption = walk, caption
-        self.due, self.invited = True, False
+        self.due, self.fresh, self.invited = True, True, False
 
     def stop(self) -> None:
         """Close the walk."""

@@ -9,10 +9,10 @@ from atlas_viewer.state import selecting
 from atlas_viewer.state.navigation import fit, go_to_makers, makers, on_map, open_attention, open_map, zoom
 from atlas_viewer.state.requests import Screenshot, ShowRun
 from atlas_viewer.state.state import State
-from atlas_viewer.state.ui_state import CHIP_COLORS, THEME_NAMES
+from atlas_viewer.state.ui_state import THEME_NAMES
 
 from . import file_dialogs, walk_actions
-from .color_actions import adjust, next_curve, next_palette, next_range, reset_colors, toggle_sampling
+from .color_actions import adjust, next_chip_color, next_curve, next_palette, next_range, reset_colors, toggle_sampling
 from .file_actions import choose_in_window, choose_model, choose_picture, choose_recording, open_save
 from .panel_titles import DRAWERS, title
 from .recording_actions import (
@@ -149,12 +149,6 @@ def _next_step(state: State) -> None:
     state.attention.next_step()
 
 
-def _next_chip_color(state: State) -> None:
-    ui = state.ui
-    at = CHIP_COLORS.index(ui.chip_color)
-    ui.chip_color = CHIP_COLORS[(at + 1) % len(CHIP_COLORS)]
-
-
 def _open(dialog: str) -> Callable[[State], None]:
     def toggle(state: State) -> None:
         ui = state.ui
@@ -280,7 +274,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("logits.ladder", "Open or close the sampling ladder", "View", ladder, "S", has_steps),
     Action("logits.before", "Compare with the previous step", "View", _compare_with_previous, "B", has_steps),
     Action("logits.alone", "Stop comparing", "View", _stop_comparing, "N", lambda s: s.compared is not None),
-    Action("tokens.colour", "Next token coloring", "View", _next_chip_color, "K"),
+    Action("tokens.colour", "Next token coloring", "View", next_chip_color, "K"),
     *(
         Action(f"focus.{name}", f"Go to {title(name)}", "View", _focus(name), f"Ctrl+{number}", anywhere=True)
         for number, name in enumerate(FOCUSED, start=1)

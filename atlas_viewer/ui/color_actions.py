@@ -1,4 +1,4 @@
-"""Actions on the color mapping."""
+"""Actions on the colors of cells and chips."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from atlas_viewer.state.color_mapping import CURVES, SAMPLINGS, SCALES
 from atlas_viewer.state.state import State
+from atlas_viewer.state.ui_state import CHIP_COLORS
 
 
 def _following(field: str, values: Sequence[str]) -> Callable[[State], None]:
@@ -48,3 +49,10 @@ def reset_colors(state: State) -> None:
     state.inspection.mapping = dataclasses.replace(
         state.inspection.mapping, exposure=0.0, offset=0.0, low=0.0, high=None
     )
+
+
+def next_chip_color(state: State) -> None:
+    """Color the chips in the next way."""
+    ui = state.ui
+    at = CHIP_COLORS.index(ui.chip_color)
+    ui.chip_color = CHIP_COLORS[(at + 1) % len(CHIP_COLORS)]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from atlas_viewer.state.navigation import open_map
 from atlas_viewer.state.requests import Continue, Pause
 from atlas_viewer.state.state import State
-from atlas_viewer.state.walk_control import PANEL, show
+from atlas_viewer.state.walk_control import PANEL, fly, show
 from atlas_viewer.state.walk_control import close as close_walk
 from atlas_viewer.walk.built_in import GUIDED, MINUTE
 
@@ -98,7 +98,7 @@ def slow(state: State) -> None:
     state.chosen = None
     state.wavefront.begin(maps.registry.description)
     state.wavefront.waits = True
-    maps.fly((0, 0, maps.layout.width, maps.layout.height))
+    fly(state, (0, 0, maps.layout.width, maps.layout.height))
 
 
 def explain(state: State) -> None:

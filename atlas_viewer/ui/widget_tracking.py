@@ -23,43 +23,54 @@ class WidgetRect:
     right: float
     bottom: float
 
+    def contains(self, x: float, y: float) -> bool:
+        """True when the point is in it."""
+        return self.left <= x < self.right and self.top <= y < self.bottom
+
     @property
     def center(self) -> tuple[float, float]:
         """Its center, x and y."""
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
 
-_help: list[str] = []  # the tooltip of the widget under the mouse, in the frame being drawn
-_quiet: list[bool] = []  # not empty while no tooltips are shown
+@dataclass
+class _Mouse:
+    """The widget under the mouse in the frame being drawn, and whether tooltips are held back."""
+
+    help: str = ""  # its tooltip
+    quiet: bool = False
+
+
+_mouse = _Mouse()
 rects: dict[str, WidgetRect] = {}  # those of the frame being drawn, by id
 
 
 def begin_frame() -> None:
     """Forget the rectangles of the previous frame."""
     rects.clear()
-    _help.clear()
+    _mouse.help = ""
 
 
 def note_help(text: str) -> None:
     """Remember `text` as the help for the last item, if the mouse is over it."""
     flags = imgui.HoveredFlags_
     if text and imgui.is_item_hovered(flags.allow_when_disabled | flags.no_nav_override):
-        _help[:] = [text]
+        _mouse.help = text
 
 
 def be_quiet(quiet: bool) -> None:
     """Show no tooltips from now on, because something else explains the widget; or show them again."""
-    _quiet[:] = [True] if quiet else []
+    _mouse.quiet = quiet
 
 
 def is_quiet() -> bool:
     """True while no tooltips are shown."""
-    return bool(_quiet)
+    return _mouse.quiet
 
 
 def help_under_mouse() -> str:
     """The help for the widget under the mouse; empty when there is none."""
-    return _help[0] if _help else ""
+    return _mouse.help
 
 
 def id_of(label: str) -> str:

@@ -77,7 +77,7 @@ class Checker:
         """The name of the tensor, with h.last and h.middle replaced."""
         name = subject.name
         for word, block in _BLOCKS.items():
-            prefix = f"h.{word}."
+            prefix = block_name(word, "")
             if name.startswith(prefix):
                 name = block_name(self._block(block, subject), name.removeprefix(prefix))
         name = self._description.canonical(name)

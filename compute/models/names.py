@@ -7,8 +7,8 @@ import re
 _BLOCK = re.compile(r"h\.(\d+)\.(.+)", re.DOTALL)
 
 
-def block_name(block: int, short: str) -> str:
-    """The tensor `short` of block number `block`."""
+def block_name(block: int | str, short: str) -> str:
+    """The tensor `short` of block number `block`, or of the block that a word stands for."""
     return f"h.{block}.{short}"
 
 

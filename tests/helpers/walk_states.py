@@ -14,7 +14,7 @@ from helpers.map_registry import STORIES, registry
 
 MODEL = ModelSummary("fake", 8, 6, 192, 512, 50257, 13_306_944, "bf16", "an adapter", 0)
 ROWS, WINDOW = 12, 32
-PANELS = {name: name for name in ("Logits", "Sampling", "Generated tokens")}
+PANELS = {name: name for name in ("Logits", "Sampling", "Generated tokens", "Attention")}
 
 
 def paused_state() -> State:

@@ -89,7 +89,7 @@ def draw_all(state: State, services: Services) -> None:
     selecting.begin_frame(state)
     shortcuts.handle(state)
     state.walks.focused = False
-    walk_control.frame(state, panel_titles.by_title(NAMES), time.monotonic())
+    walk_control.frame(state, panel_titles.by_title(NAMES), time.perf_counter())
     wavefront_control.frame(state)
     walk.raise_next(state)
     ui = state.ui
@@ -128,9 +128,9 @@ def draw_all(state: State, services: Services) -> None:
     models.draw(state)
     save_tensors.draw(state)
     discard.draw(state)
-    help_bubble.draw(state)
     if not ui.folded:
         layout.track_tabs(name for name in NAMES if name not in ui.hidden)
+    help_bubble.draw(state)
     layout.notice_docking(ui, NAMES)
     layout.remember(ui)
 

@@ -26,6 +26,7 @@ _INPUT = (
     ("Drop", "a recording, or a model's file or folder, on the window: open it"),
     ("Ctrl+C", "copy the inspected value"),
     ("Enter", "in the prompt: generate"),
+    ("Space, Left", "in Walk: next and previous page; Enter follows the next link"),
     ("Tab", "go to the next widget; Ctrl+Tab goes to the next panel"),
 )
 _PAGES = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -100,6 +101,6 @@ def go(state: State, target: TensorIndex) -> None:
     """Go to an element: on Map, or on Strip when that is in front and shows its tensor."""
     info = state.inspection.tensors.get(target.name)
     if navigation.on_map(state) or info is None or info.span is None:
-        navigation.fly(state, target)
+        navigation.fly(state, target, time.perf_counter())
     else:
         navigation.show(state, target)

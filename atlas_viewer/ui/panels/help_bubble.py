@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from imgui_bundle import ImVec2, imgui
 
-from atlas_viewer.state.explanation import explain
+from atlas_viewer.state.explanation import PANELS, explain
 from atlas_viewer.state.state import State
 from atlas_viewer.state.ui_state import VIEWS
 from atlas_viewer.ui import theme, widget_tracking
@@ -22,7 +22,7 @@ def draw(state: State) -> None:
     at = (mouse.x, mouse.y)
     if shown.asked:
         shown.asked, shown.mouse = False, at
-        panel = shown.panel
+        panel = shown.panel or _beside_panels(*at)
         cursor = state.inspection.cursor if panel in VIEWS and not state.inspection.keyed else None
         info = state.inspection.tensors.get(cursor.name) if cursor is not None else None
         shown.text = explain(widget_tracking.help_under_mouse(), (info.name, info.sentence) if info else None, panel)
@@ -32,6 +32,16 @@ def draw(state: State) -> None:
     if shown.text:
         _bubble(shown.text)
     shown.panel = ""
+
+
+def _beside_panels(x: float, y: float) -> str:
+    """Name of the panel whose tab is at a point, or of the timeline; empty elsewhere."""
+    for name in PANELS:
+        for identity in (f"tab:{name}", f"{name.lower()} track"):
+            rect = widget_tracking.rects.get(identity)
+            if rect is not None and rect.contains(x, y):
+                return name
+    return ""
 
 
 def _bubble(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 
 from imgui_bundle import ImVec2, imgui
@@ -76,6 +77,7 @@ def draw(state: State, services: Services) -> None:
         _no_picture(state, width)
     else:
         navigation.arrive(state)
+        maps.advance(time.perf_counter())
         _mouse(state, frame)
         _keys(state)
         canvas.push_clip_rect(start, end, True)

@@ -7,6 +7,7 @@ from imgui_bundle import ImVec2, imgui
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, walk_actions, widget_tracking
 
+from . import drawers
 from .floating import floating
 from .toolbar import button_width
 from .walk_text import paragraphs
@@ -21,6 +22,8 @@ def draw(state: State) -> None:
     """Draw the caption that is open, or else the invitation."""
     walks = state.walks
     walks.held = False
+    ratio = imgui.get_io().display_framebuffer_scale.x
+    walks.drawer_width = drawers.width(state.ui) * ratio if state.ui.folded else 0.0
     if walks.caption and walks.page is not None:
         _caption(state)
     elif walks.invited and walks.source is None and state.run is not None and not state.wavefront.on:
@@ -51,7 +54,7 @@ def _caption(state: State) -> None:
     with floating("caption", _WIDTH) as width:
         walks.held = imgui.is_window_hovered(imgui.HoveredFlags_.root_and_child_windows)
         ratio = imgui.get_io().display_framebuffer_scale.x
-        walks.covered = (imgui.get_window_height() + theme.em(1)) * ratio
+        walks.caption_height = (imgui.get_window_height() + theme.em(1)) * ratio
         with theme.colored(imgui.Col_.text, theme.now.accent):
             imgui.text(page.title)
         paragraphs(state, page, width)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from atlas_viewer.state import walk_control
@@ -17,6 +19,7 @@ from atlas_viewer.walk.parser import parse_walk
 from compute.views.map_layout import map_layout
 from compute.views.probe import MOST
 
+from helpers.map_registry import STORIES, registry
 from helpers.walk_states import PANELS, ROWS, WINDOW, paused_state
 
 
@@ -199,3 +202,23 @@ def test_closing_a_walk_leaves_nothing_behind(state: State) -> None:
     frame(state)
     assert state.map.spotlight is NOTHING
     assert not state.inspection.extra
+
+
+def test_another_model_opens_the_page_again_or_says_why_it_cannot(state: State) -> None:
+    begin(state, "h.last.attn.out", "Text", "h.3.attn.out")
+    arrive(state)
+    for layers, name in ((4, "h.3.attn.out"), (2, "")):
+        smaller = registry(replace(STORIES, layers=layers), 256)
+        smaller.rows = ROWS
+        state.map.lay_out(smaller, map_layout(smaller, WINDOW))
+        arrive(state)
+        assert (state.walks.subject.name if state.walks.subject else "") == name
+        assert bool(state.walks.problem) == (not name)
+
+
+def test_the_words_for_the_tensor_under_the_mouse_are_lit(state: State) -> None:
+    begin(state, "whole", "See [this](h.3.attn.out) or [that](h.4.attn.out row last).")
+    state.inspection.hover(state.inspection.tensors["h.4.attn.out"].first, moved=True)
+    assert [walk_control.is_lit(state, link) for link in state.walks.links] == [False, True]
+    state.inspection.hover(None, moved=True)
+    assert not any(walk_control.is_lit(state, link) for link in state.walks.links)

@@ -19,7 +19,7 @@ from compute.models.architectures import describe
 from compute.models.config import GPT2_SIZES, ModelConfig
 
 STORIES = ModelConfig(layers=6, heads=6, channels=192, positions=256, vocabulary=50257, padded_vocabulary=50304)
-PANELS = {name: name for name in ("Logits", "Sampling", "Generated tokens")} | {"Recording": "Session"}
+PANELS = {name: name for name in ("Logits", "Sampling", "Generated tokens", "Attention")} | {"Recording": "Session"}
 
 PAGE = "# Tokens\nlook: embed.tokens\nSome words about [a row](embed.tokens row last) of {last token}.\n"
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from imgui_bundle import ImVec2, imgui
 
+from atlas_viewer.state.explanation import PANELS
 from atlas_viewer.state.requests import Continue, Pause
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import widget_tracking
+from atlas_viewer.ui.panels import NAMES
 from atlas_viewer.ui.services import Services
 from atlas_viewer.walk.parser import parse_walk
 
@@ -29,6 +31,11 @@ def screen(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> Scre
     press(made, "M")
     made.frame(3)
     return made
+
+
+def explained(state: State) -> str:
+    """The sentence that F1 shows."""
+    return state.explanation.text
 
 
 def point_at_picture(screen: Screen) -> None:
@@ -150,10 +157,6 @@ def test_slow_motion_pauses_a_run_in_progress(screen: Screen, state: State) -> N
     assert list(state.requests) == [Pause()]
 
 
-def explained(state: State) -> str:
-    return state.explanation.text
-
-
 def test_f1_explains_widgets_tensors_and_panels_until_the_mouse_moves(screen: Screen, state: State) -> None:
     screen.point(screen.centers["Fit##map"])
     press(screen, "F1")
@@ -182,3 +185,15 @@ def test_f1_explains_widgets_tensors_and_panels_until_the_mouse_moves(screen: Sc
     screen.frame(2)
     press(screen, "F1")
     assert explained(state).startswith("This window shows a language model")
+
+
+def test_f1_explains_every_panel_and_its_tab(screen: Screen, state: State) -> None:
+    for name in NAMES:
+        tab = widget_tracking.rects[f"tab:{name}"]
+        screen.point(ImVec2(*tab.center))
+        press(screen, "F1")
+        assert explained(state) == PANELS[name], name
+        press(screen, "Escape")
+    screen.point(ImVec2(*widget_tracking.rects["timeline track"].center))
+    press(screen, "F1")
+    assert explained(state) == PANELS["Timeline"]
