@@ -12,6 +12,7 @@ from atlas_viewer.state.state import State
 from atlas_viewer.state.ui_state import THEME_NAMES
 
 from . import file_dialogs, walk_actions
+from .attention_actions import next_order, next_step
 from .color_actions import adjust, next_chip_color, next_curve, next_palette, next_range, reset_colors, toggle_sampling
 from .file_actions import choose_in_window, choose_model, choose_picture, choose_recording, open_save
 from .panel_titles import DRAWERS, title
@@ -141,14 +142,6 @@ def _toggle_formulas(state: State) -> None:
     state.ui.formulas = not state.ui.formulas
 
 
-def _next_order(state: State) -> None:
-    state.attention.next_order()
-
-
-def _next_step(state: State) -> None:
-    state.attention.next_step()
-
-
 def _open(dialog: str) -> Callable[[State], None]:
     def toggle(state: State) -> None:
         ui = state.ui
@@ -268,8 +261,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("map.glow", "Turn the glow of new rows on or off", "Map", _toggle_glow, "Shift+G"),
     Action("atlas.formulas", "Show or hide formula cards", "View", _toggle_formulas, "E"),
     Action("focus.Attention", "Go to Attention", "View", open_attention, "Q"),
-    Action("attention.order", "Next order of attention heads", "View", _next_order, "Shift+Q"),
-    Action("attention.step", "Next step of attention: scores, mask, softmax", "View", _next_step, "Shift+S"),
+    Action("attention.order", "Next order of attention heads", "View", next_order, "Shift+Q"),
+    Action("attention.step", "Next step of attention: scores, mask, softmax", "View", next_step, "Shift+S"),
     Action("logits.find", "Find a token in the logits", "View", _find_token, "Ctrl+F", has_steps, anywhere=True),
     Action("logits.ladder", "Open or close the sampling ladder", "View", ladder, "S", has_steps),
     Action("logits.before", "Compare with the previous step", "View", _compare_with_previous, "B", has_steps),
