@@ -55,7 +55,7 @@ def draw(state: State, services: Services) -> None:
         attention_matrix.draw(state, layout, corner, services.matrices, texts)
     if layout.text[1] and view.rows:
         top = ImVec2(corner.x, corner.y + layout.text[0])
-        attention_text.draw(view, top, ImVec2(space.x, layout.text[1]), texts)
+        attention_text.draw(state, top, ImVec2(space.x, layout.text[1]), texts)
     imgui.pop_clip_rect()
     if view.chosen != before:
         layer, head = view.heads[view.chosen]

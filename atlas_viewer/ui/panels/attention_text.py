@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from imgui_bundle import ImVec2, imgui
 
+from atlas_viewer.state import selecting
 from atlas_viewer.state.attention_view import AttentionView, strongest
-from atlas_viewer.ui import theme
+from atlas_viewer.state.state import State
+from atlas_viewer.state.text_tokens import context_start
+from atlas_viewer.ui import theme, widget_tracking
 
 from .attention_letters import SMALL, small_elided, small_text, small_width
 from .widgets import packed
@@ -32,8 +35,9 @@ class TokenBox:
     width: float
 
 
-def draw(view: AttentionView, corner: ImVec2, size: ImVec2, texts: tuple[str, ...]) -> None:
+def draw(state: State, corner: ImVec2, size: ImVec2, texts: tuple[str, ...]) -> None:
     """Draw the text with at most ten lines. corner, size: of the available space; texts: of the tokens."""
+    view = state.attention
     line, query = view.current_line, view.shown_query
     at = view.key if view.reads_key and view.key is not None else query
     weights = None if line is None else line.key_weights if view.reads_key else line.query_weights
@@ -57,6 +61,7 @@ def draw(view: AttentionView, corner: ImVec2, size: ImVec2, texts: tuple[str, ..
     source = ImVec2(corner.x + x + wide / 2, corner.y + top + chip)
     _chip(ImVec2(corner.x + x, corner.y + top), wide, name, strong=True)
     _beside(view, corner, x, wide, (name, heading), size.x, weights, linked)
+    whole = len(boxes) == len(texts)  # otherwise other tokens would come under the mouse
     for box in boxes:  # lines first, so that they are behind the chips
         if box.index in shares:
             _line(source, ImVec2(corner.x + box.x + box.width / 2, corner.y + below + box.y), shares[box.index])
@@ -65,12 +70,26 @@ def draw(view: AttentionView, corner: ImVec2, size: ImVec2, texts: tuple[str, ..
         if box.index == _ELLIPSIS:
             small_text(low, theme.now.text_dim, box.text)
             continue
+        if whole:
+            _mouse(state, box, low)
         later = box.index < at if view.reads_key else box.index > at
         _chip(low, box.width, box.text, strong=box.index in (view.key, at), faint=later)
         if box.index in written:
             value = f"{written[box.index]:.4f}"
             middle = low.x + (box.width - small_width(value)) / 2
             small_text(ImVec2(middle, low.y + chip), theme.now.text, value)
+
+
+def _mouse(state: State, box: TokenBox, low: ImVec2) -> None:
+    """Highlight the token under the mouse; a click selects it."""
+    imgui.set_cursor_screen_pos(low)
+    clicked = widget_tracking.invisible_button(f"attention token {box.index}", ImVec2(box.width, theme.em(_CHIP)))
+    if not imgui.is_item_hovered():
+        return
+    view, token = state.attention, selecting.of_token(state, context_start(state) + box.index)
+    state.hovered = replace(token, layer=view.layer, head=view.head)
+    if clicked:
+        state.selected = state.hovered
 
 
 def _pointed(view: AttentionView, weights: np.ndarray | None) -> dict[int, float]:

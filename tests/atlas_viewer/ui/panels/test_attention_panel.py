@@ -121,6 +121,15 @@ def test_pointing_at_a_token_on_an_axis(screen: Screen) -> None:
     assert state.hovered.position == 3
 
 
+def test_pointing_at_a_token_of_the_text(screen: Screen) -> None:
+    state = screen.state
+    screen.click("attention token 4")
+    assert state.hovered.position == 4
+    screen.point(ImVec2(2, 2))
+    assert state.selected.position == 4
+    assert state.attention.shown_query == 4
+
+
 def test_a_click_selects_and_the_view_keeps_showing_it(screen: Screen) -> None:
     state = screen.state
     screen.point(place_of(screen, 7, 2))
