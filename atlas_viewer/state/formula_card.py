@@ -36,6 +36,7 @@ class FormulaCard:
     held: bool = False  # the mouse is on the card, or on one of its arrows
     without: str = ""  # a tensor without formulas, such as a weight
     live: bool = True  # False: nothing waits for a time
+    flights: int = 0  # of Map's camera when the mouse last moved
     _kept: dict[str, tuple[Formula | None, object, Any]] = field(default_factory=dict)
 
     def follow(self, element: TensorIndex | None, moved: bool, now: float, frame_s: float) -> None:

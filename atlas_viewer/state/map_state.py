@@ -58,6 +58,7 @@ class MapState:
     sources: TensorIndex | None = None  # the weights behind the value that was left for them, which stay outlined
     logits: LogitsCenter | None = None  # of the pass that Map shows; None until it is known
     flight: Flight | None = None  # where the camera is flying
+    flights: int = 0  # how many there were
     flown: CameraPose | None = None  # the pose that the flight set last
     refused: str = ""  # why the typed text led nowhere
     minimap: tuple[float, float, float, float] | None = None  # x, y, width and height in the picture while it is shown
@@ -122,6 +123,7 @@ class MapState:
         end = self.camera.pose
         if end != start and self.layout is not None:
             self.flight = Flight(start, end, now, self.view.scale * end.zoom * self.size[0])
+            self.flights += 1
             self.camera.pose = start
 
     def fly_to(
@@ -144,6 +146,7 @@ class MapState:
             self.view_history.visit(self.camera.pose)
             self.view_history.visit(ahead.pose)
             self.flight = Flight(self.camera.pose, ahead.pose, now, self.view.scale * self.camera.pose.zoom * wide)
+            self.flights += 1
             self.flown = None
         return ahead.pose
 

@@ -45,6 +45,10 @@ def draw(state: State) -> None:
     view = view_of(state)
     element = focused(state.inspection) if view is not None and state.ui.formulas and not state.ui.dialog else None
     moved = bool(io.mouse_delta.x or io.mouse_delta.y) and not state.inspection.keyed
+    if moved:
+        card.flights = state.map.flights
+    elif card.flights != state.map.flights and not state.inspection.keyed:
+        element = None  # a flight has brought a cell under the mouse, which did not ask for it
     card.follow(element, moved, time.perf_counter(), io.delta_time)
     found, held = card.shown, card.held
     card.held = False
