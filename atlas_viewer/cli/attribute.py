@@ -11,6 +11,7 @@ from compute.api.attribution import Attribution
 from compute.api.load import load
 from compute.api.model import Model
 
+from .edits import edit_lines, given_edits, report_edits
 from .explanations import check_lines, checks_json, number, texts_of
 from .shared import load_options, model_spec, read_prompt
 
@@ -21,13 +22,16 @@ _NEURONS = 8  # neurons in the text; the JSON has all
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the parts of the logit, the largest first, or all of them as JSON in the order of the model."""
-    prompt = read_prompt(arguments.prompt)
+    prompt, edits = read_prompt(arguments.prompt), given_edits(arguments)
     model = load(model_spec(arguments), options=load_options(arguments, arguments.context))
-    found = model.attribute(prompt, target=arguments.target, against=arguments.against, position=arguments.position)
+    found = model.attribute(
+        prompt, target=arguments.target, against=arguments.against, position=arguments.position, edits=edits
+    )
     if arguments.json:
         print(json.dumps(as_json(model, found), ensure_ascii=False, allow_nan=False))
     else:
         print("\n".join(lines(model, found)))
+    report_edits(found.report)
     return 0
 
 
@@ -35,6 +39,7 @@ def as_json(model: Model, found: Attribution) -> dict[str, object]:
     """The object that `--json` prints; a number that JSON cannot express is None."""
     return {
         "model": model.name,
+        "edits": list(found.report.edits),
         "tokens": found.tokens,
         "position": found.position,
         "target": found.target,
@@ -57,6 +62,7 @@ def as_json(model: Model, found: Attribution) -> dict[str, object]:
 
 def lines(model: Model, found: Attribution) -> Iterator[str]:
     """The largest parts as bars, the neurons, and the checks."""
+    yield from edit_lines(found.report)
     target, *against = texts_of(model, [found.target, *([] if found.against is None else [found.against])])
     (after,) = texts_of(model, [found.tokens[found.position]])
     what = f"logit of {target}" + (f" minus logit of {against[0]}" if against else "")

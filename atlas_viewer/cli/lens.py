@@ -14,6 +14,7 @@ from compute.api.model import Model
 from compute.io.array_files import write_npz
 from compute.io.escape import one_line
 
+from .edits import edit_files, edit_lines, given_edits, report_edits
 from .explanations import check_lines, checks_json, number, texts_of
 from .output_paths import check_target, generation_files
 from .shared import load_options, model_spec, read_prompt
@@ -25,17 +26,22 @@ _CELL = 11  # characters
 def run(arguments: argparse.Namespace) -> int:
     """Print the likeliest tokens at every point and position, or all numbers as JSON; also write them to a file."""
     if arguments.out is not None:
-        reads = [*generation_files(arguments), *([arguments.lens_file] if arguments.lens_file else [])]
+        reads = [
+            *generation_files(arguments),
+            *edit_files(arguments),
+            *([arguments.lens_file] if arguments.lens_file else []),
+        ]
         check_target(arguments.out, reads, ".npz")
-    prompt = read_prompt(arguments.prompt)
+    prompt, edits = read_prompt(arguments.prompt), given_edits(arguments)
     model = load(model_spec(arguments), options=load_options(arguments, arguments.context))
-    lens = model.lens(prompt, top=arguments.top, target=arguments.target, lens_file=arguments.lens_file)
+    lens = model.lens(prompt, top=arguments.top, target=arguments.target, lens_file=arguments.lens_file, edits=edits)
     if arguments.out is not None:
         write_npz(arguments.out, arrays(lens))
     if arguments.json:
         print(json.dumps(as_json(model, lens), ensure_ascii=False, allow_nan=False))
     elif arguments.out is None:
         print("\n".join(lines(model, lens)))
+    report_edits(lens.report)
     return 0
 
 
@@ -43,6 +49,7 @@ def as_json(model: Model, lens: Lens) -> dict[str, object]:
     """The object that `--json` prints; a number that does not exist or that JSON cannot express is None."""
     return {
         "model": model.name,
+        "edits": list(lens.report.edits),
         "tokens": lens.tokens,
         "points": list(lens.points),
         "target": lens.target,
@@ -66,11 +73,14 @@ def arrays(lens: Lens) -> Iterator[tuple[str, np.ndarray]]:
         yield "target_rank", lens.target_rank
     if lens.lens_file is not None:
         yield "lens_file", np.asarray(str(lens.lens_file))
+    if lens.report.edits:
+        yield "edits", np.asarray(lens.report.edits)
 
 
 def lines(model: Model, lens: Lens) -> Iterator[str]:
     """The likeliest token at every point and position, the last position in detail, and the checks."""
     texts = texts_of(model, lens.tokens)
+    yield from edit_lines(lens.report)
     yield from _file_lines(lens)
     yield "The likeliest next token at each point (rows) after each token of the text (columns):"
     columns = [f"{position} {text}" for position, text in enumerate(texts)]

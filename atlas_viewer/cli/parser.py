@@ -169,6 +169,7 @@ def _add_score(score: argparse.ArgumentParser) -> None:
 
 def _add_lens(lens: argparse.ArgumentParser) -> None:
     lens.add_argument("prompt", metavar="PROMPT", help="text that fits into the context; - reads standard input")
+    add_edit(lens.add_argument)
     add_context(lens)
     add_json(lens, "a table")
     lens.add_argument(
@@ -192,6 +193,7 @@ def _add_lens(lens: argparse.ArgumentParser) -> None:
 
 def _add_attribute(attribute: argparse.ArgumentParser) -> None:
     attribute.add_argument("prompt", metavar="PROMPT", help="text that fits into the context; - reads standard input")
+    add_edit(attribute.add_argument)
     add_context(attribute)
     add_json(attribute, "bars")
     attribute.add_argument(

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from compute.edits.report import EditReport
 from compute.errors import UsageError, option
+from compute.forward.engine import Engine
 from compute.forward.whole_pass import WholePass
 from compute.lens.attribution import LogitPart, NeuronPart
 from compute.lens.attribution_pass import AttributionPass
 from compute.lens.self_check import SelfCheck
 
+from .edited import report_of
 from .texts import integer
 
 
@@ -25,6 +28,7 @@ class Attribution:
     its `sources`, what it took from each token.
     neurons: the 50 hidden neurons whose values are largest in magnitude; they are parts of their MLP's value.
     checks: whether parts and sources sum up.
+    report: what edits have changed. What they add to the residual stream itself is a part named "edits".
     """
 
     tokens: list[int]
@@ -36,6 +40,7 @@ class Attribution:
     sum: float
     neurons: tuple[NeuronPart, ...]
     checks: tuple[SelfCheck, ...]
+    report: EditReport
 
 
 def attribution_of(
@@ -45,6 +50,7 @@ def attribution_of(
     target: int,
     against: int | None,
     position: int,
+    engine: Engine,
 ) -> Attribution:
     """The attribution over a text that fits into the context. Blocks. Raises `UsageError`."""
     count, index = len(tokens), integer(position)
@@ -62,4 +68,5 @@ def attribution_of(
         sum=found.sum,
         neurons=found.neurons,
         checks=found.checks(),
+        report=report_of(engine),
     )

@@ -8,12 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
+from compute.edits.report import EditReport
+from compute.edits.targets import Kind
 from compute.forward.engine import Engine
 from compute.forward.whole_pass import WholePass
 from compute.lens.lens_file import read_lens_file
 from compute.lens.lens_matrices import LensMatrices
 from compute.lens.lens_pass import LensPass
 from compute.lens.self_check import SelfCheck
+
+from .edited import report_of
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Lens:
     lens_file: the file of a tuned or Jacobian lens; None for the logit lens. translated: the points that it has an
     entry for; the others are read as they are.
     checks: whether the last point equals the model's own logits.
+    report: what edits have changed.
     """
 
     tokens: list[int]
@@ -55,6 +60,7 @@ class Lens:
     lens_file: Path | None
     translated: tuple[str, ...]
     checks: tuple[SelfCheck, ...]
+    report: EditReport
 
 
 def lens_of(
@@ -72,7 +78,7 @@ def lens_of(
     lens.matrices = None if file is None else LensMatrices.upload(engine.device, file)
     passes.run(tokens)
     cells = lens.all(target, top)
-    error = lens.logits_error()
+    error = None if _edits_logits(engine) else lens.logits_error()
     return Lens(
         tokens=list(tokens),
         points=cells.points,
@@ -92,4 +98,13 @@ def lens_of(
         lens_file=None if file is None else file.path,
         translated=() if file is None else tuple(file.entries),
         checks=() if error is None else (SelfCheck("last point equals the logits", error),),
+        report=report_of(engine),
     )
+
+
+def _edits_logits(engine: Engine) -> bool:
+    """True when edits change what comes after the last point, so that the logits need not equal it."""
+    description = engine.description
+    norm, head = description.final_norm, description.head
+    after = {head.output} if norm is None else {head.output, norm.output}
+    return any(edit.target.kind is not Kind.WEIGHT and edit.target.point in after for edit in engine.edits)

@@ -252,11 +252,13 @@ class Model(LoadedModel):
         top: int = DEFAULT_TOP,
         target: str | int | None = None,
         lens_file: Path | str | None = None,
+        edits: Edits = (),
     ) -> Lens:
         """The logit lens: what the model would predict after each block, at every position.
 
         top: likeliest tokens of each cell, up to 100. target: a token whose logit and rank are wanted: an id, text that
         is one token, or "id:11". lens_file: a tuned or Jacobian lens, a .npz or .safetensors file.
+        edits: what to change in the pass, as for `run`.
 
         Raises `UsageError` for a text longer than the context or a target that is not one token, `CheckpointError` for
         a lens file that cannot be read or belongs to another model.
@@ -269,18 +271,26 @@ class Model(LoadedModel):
         """
         tokens = self._texts.fitting(text, self.context, self.config.positions)
         wanted = None if target is None else self._texts.token(target, "target")
-        with self._in_use():
-            if self._lens is None:
-                self._lens = LensPass(self._engine)
-            return lens_of(self._engine, self._passes, self._lens, tokens, wanted, top, lens_file)
+        with self._in_use(), edited(self._engine, edits_of(edits), tokens, len(tokens)) as resolved:
+            # Edits of weights change what a lens reads with.
+            lens = LensPass(self._engine) if resolved else self._lens or LensPass(self._engine)
+            self._lens = self._lens if resolved else lens
+            return lens_of(self._engine, self._passes, lens, tokens, wanted, top, lens_file)
 
     def attribute(
-        self, text: str | Sequence[int], *, target: str | int, against: str | int | None = None, position: int = -1
+        self,
+        text: str | Sequence[int],
+        *,
+        target: str | int,
+        against: str | int | None = None,
+        position: int = -1,
+        edits: Edits = (),
     ) -> Attribution:
         """Direct logit attribution: how much each head, MLP, bias and embedding adds to the logit of a token.
 
         target: a token, as for `lens`. against: another one; the difference of the two logits is then split.
         position: of the token after which they are predicted; negative ones count from the end.
+        edits: what to change in the pass, as for `run`.
 
         Raises `UsageError` as `lens`, and for a position outside of the text.
 
@@ -293,7 +303,7 @@ class Model(LoadedModel):
         tokens = self._texts.fitting(text, self.context, self.config.positions)
         wanted = self._texts.token(target, "target")
         other = None if against is None else self._texts.token(against, "against")
-        with self._in_use():
-            if self._attribution is None:
-                self._attribution = AttributionPass(self._engine)
-            return attribution_of(self._passes, self._attribution, tokens, wanted, other, position)
+        with self._in_use(), edited(self._engine, edits_of(edits), tokens, len(tokens)) as resolved:
+            passed = AttributionPass(self._engine) if resolved else self._attribution or AttributionPass(self._engine)
+            self._attribution = self._attribution if resolved else passed
+            return attribution_of(self._passes, passed, tokens, wanted, other, position, self._engine)

@@ -8,6 +8,7 @@ import numpy as np
 
 from .self_check import SelfCheck
 
+EDITS = "edits"  # the name of the part that edits add to the residual stream
 NEURONS = 50  # that a result names
 
 

@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 import wgpu
 
+from compute.edits.targets import Kind
 from compute.errors import UsageError
 from compute.forward.engine import Engine
 from compute.forward.program import resource
@@ -22,7 +23,7 @@ from compute.models.operations import Weight
 from compute.views.patterns import pattern_params, pattern_row, row_of_keys
 
 from .attribution import LogitParts
-from .attribution_results import ResultLayout
+from .attribution_results import STREAM, ResultLayout
 from .parts import Bias, Heads, Neurons, Whole
 from .points import lens_points
 
@@ -31,7 +32,10 @@ _NO_TOKEN = 0xFFFFFFFF
 
 
 class AttributionPass:
-    """Splits logits of the engine's latest pass. `request` never blocks; `take` returns the result once it arrived."""
+    """Splits logits of the engine's latest pass, with the edits that were in force when this was made.
+
+    `request` never blocks; `take` returns the result once it has arrived.
+    """
 
     def __init__(self, engine: Engine) -> None:
         """Raises `UsageError` for an engine without activations, or a model for which no lens is defined."""
@@ -39,7 +43,7 @@ class AttributionPass:
             raise UsageError("the model was loaded without activations: load it with LoadOptions(trace=True)")
         self._engine = engine
         self._stream = lens_points(engine.description)[-1]
-        self._layout = ResultLayout.of(engine.description)
+        self._layout = ResultLayout.of(engine.description, edited=_edits_stream(engine))
         usage = wgpu.BufferUsage
         self._aim = self._buffer("aim", 4, usage.UNIFORM)
         self._pattern_params = self._buffer("pattern rows", 4, usage.UNIFORM)
@@ -104,9 +108,9 @@ class AttributionPass:
         return self._engine.device.create_buffer(label=f"attribution {label}", size=4 * words, usage=usage)
 
     def _slot_count(self) -> int:
-        storages = self._engine.storages
+        registry = self._engine.registry
         matrices = [self._engine.description.head.weight, *(weight for weight, _ in self._layout.pulled())]
-        return sum(len(storages[matrix.name].shards) for matrix in matrices) + 3 * len(self._layout.slots)
+        return sum(len(registry[matrix.name].storage.shards) for matrix in matrices) + 3 * len(self._layout.slots)
 
     def _slot(self, *values: int) -> Resource:
         """A range of the uniform buffer that contains `values` as u32."""
@@ -117,7 +121,7 @@ class AttributionPass:
         return resource(self._engine.registry[name].storage.shards[0])
 
     def _vector(self, weight: Weight) -> Resource:
-        return resource(self._engine.storages[weight.name].shards[0])
+        return resource(self._engine.registry[weight.name].storage.shards[0])
 
     def _build(self) -> list[Dispatch]:
         """The dispatches, ordered so that those that do not depend on each other follow one another."""
@@ -149,6 +153,9 @@ class AttributionPass:
                         after.append(self._neurons(part.hidden, pulled[part.hidden.writes.name]))
                 case Bias():
                     biases.append((part, slot))
+        # The whole stream, for what edits have changed in it.
+        shard = self._engine.registry[self._stream].storage.shards[0]
+        rows.setdefault(shard.resource, []).append((shard.offset // 4, columns, STREAM, 0))
         run += [self._terms(buffer, table) for buffer, table in rows.items()]
         if biases:
             table = [(index * columns, 0, slot, 0) for index, (_, slot) in enumerate(biases)]
@@ -157,7 +164,7 @@ class AttributionPass:
 
     def _matrix(self, kernel: str, weight: Weight, y: wgpu.GPUBuffer, others: dict[str, Resource]) -> list[Dispatch]:
         """A dispatch for each shard of a matrix."""
-        storage, columns = self._engine.storages[weight.name], weight.shape[1]
+        storage, columns = self._engine.registry[weight.name].storage, weight.shape[1]
         made = self._engine.kernels.get(
             kernel, columns=columns, storage=storage.kind, dtype=storage.dtype, tile=storage.tile
         )
@@ -196,7 +203,7 @@ class AttributionPass:
         stack = self._buffer("biases", len(vectors) * vectors[0].count)
         encoder = ComputeEncoder(self._engine.device)
         for index, weight in enumerate(vectors):
-            shard = self._engine.storages[weight.name].shards[0]
+            shard = self._engine.registry[weight.name].storage.shards[0]
             encoder.copy(shard.resource, shard.offset, stack, index * size, size)
         encoder.submit()
         return stack
@@ -248,3 +255,11 @@ class AttributionPass:
             "results": self._results,
         }  # fmt: skip
         return kernel.dispatch((1, attention.heads, 1), bound)
+
+
+def _edits_stream(engine: Engine) -> bool:
+    """True when an edit in force changes the residual stream, or what is added to it, other than through heads."""
+    description = engine.description
+    terms = {term for point in description.stream for term in (point, *description.contributors(point))}
+    names = {description.canonical(term) for term in terms}
+    return any(edit.target.kind is Kind.ACTIVATION and edit.target.point in names for edit in engine.edits)

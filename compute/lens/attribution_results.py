@@ -10,11 +10,12 @@ import numpy as np
 from compute.models.description import Description
 from compute.models.operations import Weight
 
-from .attribution import NEURONS, LogitPart, LogitParts, NeuronPart
+from .attribution import EDITS, NEURONS, LogitPart, LogitParts, NeuronPart
 from .parts import Heads, Neurons, Part, Whole, parts_of
 
 _BLOCK = 64  # neurons
-HEADER = 4  # words before the parts: logit, final shift, head bias
+HEADER = 4  # words before the parts: logit, final shift, head bias, the whole stream
+STREAM = 3  # the word of the stream
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class ResultLayout:
     """Words of the results: a header, the values of all parts, pairs for the neurons, and the sources of all heads.
 
     slots: the parts with the word of their first value; neurons: the first word by activation; sources: the first word;
-    heads: of all layers together.
+    heads: of all layers together; edited: edits change the stream, so that a part stands for what they add to it.
     """
 
     description: Description
@@ -30,9 +31,10 @@ class ResultLayout:
     neurons: Mapping[str, int]
     sources: int
     heads: int
+    edited: bool
 
     @classmethod
-    def of(cls, description: Description) -> ResultLayout:
+    def of(cls, description: Description, *, edited: bool = False) -> ResultLayout:
         """The layout for a model."""
         slots, at = [], HEADER
         for part in parts_of(description):
@@ -43,7 +45,7 @@ class ResultLayout:
             neurons[hidden.activation.output] = at
             at += 2 * hidden.activation.columns
         heads = sum(part.attention.heads for part, _ in slots if isinstance(part, Heads))
-        return cls(description, tuple(slots), neurons, at, heads)
+        return cls(description, tuple(slots), neurons, at, heads, edited)
 
     def words(self, keys: int) -> int:
         """Words of the results for a row that attends to `keys` rows."""
@@ -70,6 +72,9 @@ class ResultLayout:
                     head += 1
             else:
                 parts.append(LogitPart(part.name, None, float(values[slot])))
+        if self.edited:
+            added = float(values[STREAM]) - sum(part.value for part in parts)
+            parts.append(LogitPart(EDITS, None, added))
         norm = self.description.final_norm
         last = (norm.shift if norm else None, float(values[1])), (self.description.head.bias, float(values[2]))
         parts += [LogitPart(weight.name, None, value) for weight, value in last if weight is not None]

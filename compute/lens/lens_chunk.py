@@ -148,10 +148,10 @@ class LensChunk:
         source = self._raw if matrices is None or self._translated is None else self._translated
         bound: dict[str, Resource] = {
             "state": self._state, "params": self._aim, "x": source, "y": self._normed,
-            "scale": resource(self._engine.storages[norm.scale.name].shards[0]),
+            "scale": resource(self._engine.registry[norm.scale.name].storage.shards[0]),
         }  # fmt: skip
         if norm.shift is not None:
-            bound["shift"] = resource(self._engine.storages[norm.shift.name].shards[0])
+            bound["shift"] = resource(self._engine.registry[norm.shift.name].storage.shards[0])
         return [kernel.dispatch((self.rows, 1, 1), bound, label="lens: norm")]
 
     def _cell_dispatches(self) -> list[Dispatch]:

@@ -21,6 +21,7 @@ from .points import lens_points
 class LensPass:
     """Reads the residual stream of the engine's latest pass through the final norm and the head.
 
+    Norm and head are those of the moment when it was made: edits of their weights need another one.
     `newest` and `request` never block: they submit the work, and `take` returns the result once it has arrived.
     """
 

@@ -197,3 +197,48 @@ def test_a_model_with_another_vocabulary_takes_ids(run: Run, tmp_path: Path) -> 
     assert len(record["points"]) == 2
     assert record["checks"][0]["ok"]
     assert abs(printed(run, "attribute", "Once", "--model", path, "--target", "id:3")["sum"]) < 100
+
+
+EDITS = ("h.2.resid_post[pos=3] *= 1.5", "h.5.attn.out[head=4] = 0", "h.6.attn.pattern[head=1, pos=10, key=9] = 0")
+
+
+def test_the_lens_of_a_pass_with_edits(run: Run, model: av.Model) -> None:
+    edits = [*EDITS, "ln_f.weight *= 1.25"]
+    lens, plain = model.lens(TEXT, target=",", edits=edits), model.lens(TEXT, target=",")
+    assert [check.ok for check in lens.checks] == [True]
+    logits = model.run(TEXT, edits=edits).logits
+    assert np.array_equal(lens.top_tokens[-1, :, 0], logits.argmax(axis=1))
+    np.testing.assert_allclose(lens.top_logits[-1, :, 0], logits.max(axis=1), atol=2e-3)
+    assert not np.allclose(lens.top_logits, plain.top_logits, atol=0.1)
+    again = model.lens(TEXT, target=",")
+    assert np.array_equal(again.top_logits, plain.top_logits), "edits are in force for one call only"
+    assert len(lens.report.edits) == 4
+    assert min(lens.report.changed) > 0
+    assert model.lens(TEXT, edits=["logits += 1"]).checks == ()
+    result = run("lens", "Once upon", "--json", "--edit", "h.2.resid_post *= 1.5")
+    record = json.loads(result.out, parse_constant=no_constants)
+    assert errors("lens", record) == []
+    assert (record["edits"], result.status) == (["h.2.resid_post *= 1.5"], 0)
+    assert "edit h.2.resid_post *= 1.5: changed" in result.err
+
+
+@pytest.mark.parametrize("edits", [EDITS[:1], EDITS[1:2], EDITS[2:], [*EDITS, "wte *= 1.1", "h.3.mlp.c_proj += 0.1"]])
+def test_the_attribution_of_a_pass_with_edits(model: av.Model, edits: list[str]) -> None:
+    found = model.attribute(TEXT, target=" Lily", edits=edits)
+    logits = model.run(TEXT, rows="last", edits=edits).logits[0]
+    assert found.logit == pytest.approx(float(logits[20037]), abs=2e-3)
+    assert [check.ok for check in found.checks] == [True, True]
+    values = {(part.name, part.head): part.value for part in found.parts}
+    assert (values["h.5.attn", 4] == 0) == ("h.5.attn.out[head=4] = 0" in edits)
+    stream = any("resid_post" in edit or "c_proj" in edit for edit in edits)
+    assert (("edits", None) in values) == stream
+    assert ("edits", None) not in {(part.name, part.head) for part in model.attribute(TEXT, target=" Lily").parts}
+
+
+def test_an_attribution_with_edits_is_described(run: Run) -> None:
+    result = run("attribute", "Once upon", "--target", " a", "--json", "--edit", "h.5.attn.out[head=4] = 0")
+    record = json.loads(result.out, parse_constant=no_constants)
+    assert errors("attribute", record) == []
+    assert record["edits"] == ["h.5.attn.out[head=4] = 0"]
+    text = run("attribute", "Once upon", "--target", " a", "--edit", "h.5.attn.out[head=4] = 0").out
+    assert text.startswith("edit h.5.attn.out[head=4] = 0\nlogit of")
