@@ -16,7 +16,8 @@ NEURONS = 50  # that a result names
 class LogitPart:
     """What one part of the model adds to the logit. head: its number, None for parts that are not heads.
 
-    sources: float32 [position + 1], what the head took from each token of the context; None for other parts.
+    sources: float32 [position + 1], what the head took from each token of the context; None for other parts, and
+    where an edit has replaced what heads took.
     """
 
     name: str

@@ -43,7 +43,9 @@ class AttributionPass:
             raise UsageError("the model was loaded without activations: load it with LoadOptions(trace=True)")
         self._engine = engine
         self._stream = lens_points(engine.description)[-1]
-        self._layout = ResultLayout.of(engine.description, edited=_edits_stream(engine))
+        self._layout = ResultLayout.of(
+            engine.description, edited=_edits_stream(engine), replaced=_edited_outputs(engine)
+        )
         usage = wgpu.BufferUsage
         self._aim = self._buffer("aim", 4, usage.UNIFORM)
         self._pattern_params = self._buffer("pattern rows", 4, usage.UNIFORM)
@@ -263,3 +265,9 @@ def _edits_stream(engine: Engine) -> bool:
     terms = {term for point in description.stream for term in (point, *description.contributors(point))}
     names = {description.canonical(term) for term in terms}
     return any(edit.target.kind is Kind.ACTIVATION and edit.target.point in names for edit in engine.edits)
+
+
+def _edited_outputs(engine: Engine) -> frozenset[str]:
+    """The outputs of attention that an edit in force changes."""
+    outputs = {attention.output for attention in engine.description.attention}
+    return frozenset(edit.target.point for edit in engine.edits if edit.target.point in outputs)

@@ -23,7 +23,8 @@ class ResultLayout:
     """Words of the results: a header, the values of all parts, pairs for the neurons, and the sources of all heads.
 
     slots: the parts with the word of their first value; neurons: the first word by activation; sources: the first word;
-    heads: of all layers together; edited: edits change the stream, so that a part stands for what they add to it.
+    heads: of all layers together; edited: edits change the stream, so that a part stands for what they add to it;
+    replaced: outputs of attention that edits change, which therefore are not sums over tokens.
     """
 
     description: Description
@@ -32,9 +33,12 @@ class ResultLayout:
     sources: int
     heads: int
     edited: bool
+    replaced: frozenset[str]
 
     @classmethod
-    def of(cls, description: Description, *, edited: bool = False) -> ResultLayout:
+    def of(
+        cls, description: Description, *, edited: bool = False, replaced: frozenset[str] = frozenset()
+    ) -> ResultLayout:
         """The layout for a model."""
         slots, at = [], HEADER
         for part in parts_of(description):
@@ -45,7 +49,7 @@ class ResultLayout:
             neurons[hidden.activation.output] = at
             at += 2 * hidden.activation.columns
         heads = sum(part.attention.heads for part, _ in slots if isinstance(part, Heads))
-        return cls(description, tuple(slots), neurons, at, heads, edited)
+        return cls(description, tuple(slots), neurons, at, heads, edited, replaced)
 
     def words(self, keys: int) -> int:
         """Words of the results for a row that attends to `keys` rows."""
@@ -67,8 +71,10 @@ class ResultLayout:
         head = 0
         for part, slot in self.slots:
             if isinstance(part, Heads):
+                whole = part.attention.output not in self.replaced
                 for index in range(part.attention.heads):
-                    parts.append(LogitPart(part.name, index, float(values[slot + index]), sources[head]))
+                    value = float(values[slot + index])
+                    parts.append(LogitPart(part.name, index, value, sources[head] if whole else None))
                     head += 1
             else:
                 parts.append(LogitPart(part.name, None, float(values[slot])))

@@ -229,6 +229,8 @@ def test_the_attribution_of_a_pass_with_edits(model: av.Model, edits: list[str])
     assert found.logit == pytest.approx(float(logits[20037]), abs=2e-3)
     assert [check.ok for check in found.checks] == [True, True]
     values = {(part.name, part.head): part.value for part in found.parts}
+    without = {part.name for part in found.parts if part.head is not None and part.sources is None}
+    assert without == ({"h.5.attn"} if "h.5.attn.out[head=4] = 0" in edits else set())
     assert (values["h.5.attn", 4] == 0) == ("h.5.attn.out[head=4] = 0" in edits)
     stream = any("resid_post" in edit or "c_proj" in edit for edit in edits)
     assert (("edits", None) in values) == stream
