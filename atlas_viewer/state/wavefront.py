@@ -115,7 +115,7 @@ class Wavefront:
                 dimmed += _bands(placement)
         outlined = [] if self.waits else row_boxes_of(self.step.name, registry, layout, row)
         rows = [box for step in done for box in row_boxes_of(step.name, registry, layout, row)]
-        return spotlight(dimmed, outlined, rows)
+        return spotlight(dimmed, outlined, rows, frames=True)
 
 
 def row_boxes_of(name: str, registry: Registry, layout: MapLayout, row: int) -> list[Box]:
