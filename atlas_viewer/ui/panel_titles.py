@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from atlas_viewer.state.navigation import ATLAS
 
-_TITLES = {ATLAS: "Strip", "Session": "Recording"}
+_TITLES = {ATLAS: "Strip", "Session": "Recording", "Run status": "Status"}
 # The panels that keys 1, 2 and so on open over the picture, in this order.
 DRAWERS = (
     "Prompt", "Sampling", "Generated tokens", "Output", "Logits", "Inspector", "Tensors", "Distribution", "Runs",
