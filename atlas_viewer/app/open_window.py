@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rendercanvas.base import BaseRenderCanvas
+
 from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.scene.scene_library import check_device
 from atlas_viewer.state.navigation import ATLAS
@@ -67,11 +69,7 @@ def view(
     canvas, run_loop = open_window(source.name, WINDOW_SIZE, vsync=not is_software(device.adapter))
     state = State(prompt, options, loading=f"loading {source.name}")
 
-    settings_store = None
-    if steps is not None:
-        state.ui.view = ATLAS  # as in the versions whose tours are still played
-    else:  # a tour starts from the default settings on every machine
-        settings_store = SettingsStore(state, lambda seconds: call_later(seconds, canvas.request_draw))
+    settings_store = _settings(state, canvas, playing=steps is not None)
 
     def loading(source: WeightSource) -> Loading[ModelLike]:
         tokenizer.check_fits(source.config.vocabulary)
@@ -100,6 +98,14 @@ def view(
             _close(viewer)
     if viewer.recorder is not None and viewer.recorder.trouble:
         raise OutputError(viewer.recorder.trouble)
+
+
+def _settings(state: State, canvas: BaseRenderCanvas, *, playing: bool) -> SettingsStore | None:
+    """Load the settings into the state. A tour starts from the default settings on every machine."""
+    if playing:
+        state.ui.view = ATLAS  # as in the versions whose tours are still played
+        return None
+    return SettingsStore(state, lambda seconds: call_later(seconds, canvas.request_draw))
 
 
 def _begin_tours(
