@@ -20,12 +20,10 @@ from atlas_viewer.tour.player import read_tour
 from atlas_viewer.tour.recorder import TourRecorder
 from atlas_viewer.walk.pages import Walk
 from compute.edits.grammar import Edit
-from compute.edits.resolving import place_all
 from compute.errors import AtlasError, OutputError
 from compute.forward.load_options import LoadOptions
 from compute.gpu.device import is_software, shared_device
 from compute.gpu.loading import Loading
-from compute.models.architectures import describe
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import load_tokenizer
 from compute.weights.checkpoint import WeightSource, open_model
@@ -55,14 +53,13 @@ def view(
     source: closed together with the window; load: how to load the model, with the context of `options`; tour: file of a
     tour to play, which saves its pictures in the folder `pictures` and closes the window at its end; record: file in
     which the user's actions are recorded as a tour; walk: the walk to open, which fits the model; edits: what to change
-    in every run.
+    in every run, which fit the model.
     Raises `AtlasError`s for a bad option or prompt before a window opens, `DisplayError` if none can be opened.
     """
     tokenizer = load_tokenizer()
     tokenizer.check_fits(source.config.vocabulary)
     options.checked(source.config.positions, source.config.vocabulary)
-    tokens = tokenizer.encode(prompt)
-    place_all(edits, describe(source.config), len(tokens), None)
+    tokenizer.encode(prompt)
     steps = read_tour(tour) if tour is not None else None
     device = shared_device(load.adapter)
     check_device(device)

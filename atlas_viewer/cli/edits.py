@@ -24,7 +24,7 @@ def given_edits(arguments: argparse.Namespace) -> tuple[Edit, ...]:
     return edits
 
 
-def check_edits(edits: Sequence[Edit], description: Description, prompt: int, limit: int) -> None:
+def check_edits(edits: Sequence[Edit], description: Description, prompt: int, limit: int | None) -> None:
     """Raise an `AtlasError` for an unknown tensor or a wrong index, before the model is loaded.
 
     prompt: tokens of the prompt; limit: the most tokens of the text that passes see.

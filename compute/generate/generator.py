@@ -74,15 +74,7 @@ class Generation:
         self._planned = len(steps)
         self._batches: deque[PassBatch] = deque()
         self._fences: deque[Fence] = deque()
-        self._result_size = engine.sampler.result_size(options.top)
-        # The next pass overwrites what a capturer copies: with one, a batch is a single pass.
-        self._max_burst = (
-            1 if capturer and capturer.size else max(1, min(RING, (_READBACK_LIMIT - _FLAG_BYTES) // self._result_size))
-        )
-        self._flag_at = self._result_size * self._max_burst
-        self._capturer, self._capture_at = capturer, self._flag_at + _FLAG_BYTES
-        size = self._capture_at + (capturer.size if capturer else 0)
-        self._free = [Readback(engine.device, size) for _ in range(_MAX_BATCHES)]
+        self._make_readbacks(capturer)
         self._began = time.perf_counter()
         self._ended = 0.0
         engine.sampler.set_options(options, tokenizer.end_of_text)
@@ -92,6 +84,19 @@ class Generation:
             self._finish("end_of_text")
         elif len(steps) >= options.max_new_tokens:
             self._finish("length")
+
+    def _make_readbacks(self, capturer: StepCapturer | None) -> None:
+        """Allocate the buffers that bring the results of a batch to the CPU, and decide how large a batch may be."""
+        engine = self.engine
+        self._result_size = engine.sampler.result_size(self.options.top)
+        # The next pass overwrites what a capturer copies: with one, a batch is a single pass.
+        self._max_burst = (
+            1 if capturer and capturer.size else max(1, min(RING, (_READBACK_LIMIT - _FLAG_BYTES) // self._result_size))
+        )
+        self._flag_at = self._result_size * self._max_burst
+        self._capturer, self._capture_at = capturer, self._flag_at + _FLAG_BYTES
+        size = self._capture_at + (capturer.size if capturer else 0)
+        self._free = [Readback(engine.device, size) for _ in range(_MAX_BATCHES)]
 
     @property
     def text(self) -> str:
