@@ -12,10 +12,11 @@ import wgpu
 from compute.forward.engine import Engine
 from compute.forward.program import resource
 from compute.gpu.async_readback import AsyncReadback
+from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import ComputeEncoder, Dispatch
 
 from .attention_colors import AttentionColors
-from .attention_wall import AttentionWall, head_values, picture_texture, products_of
+from .attention_wall import AttentionWall, edited_attention, head_values, picture_texture, products_of
 
 SCORES, MASKED, WEIGHTS = range(3)  # the matrices, in the order of computation
 
@@ -79,15 +80,12 @@ class AttentionHead:
             )
         }  # fmt: skip
         matrices = {"scores": self._scores, "weights": self._weights, "peaks": self._peaks}
-        self._softmax = engine.kernels.get("attention/weights", context=context).dispatch(
-            (1, 1, 1),
-            {"params": self._uniforms["softmax"], "all_scores": self._scores, "weights": self._weights},
-        )
         self._collect = engine.kernels.get("attention/line", context=context).dispatch(
             (-(-context // 64), 1, 1), {"params": self._uniforms["line"], "line": self._line, **matrices}
         )
         self._matrices = matrices
-        self._products: dict[tuple[int, str], Dispatch] = {}  # by layer and kind of rectangle
+        self._products: dict[tuple[int, str], Dispatch] = {}  # by layer, and kind of rectangle or "softmax"
+        self._edit_changes = 0  # for which they were made
         self._readback: AsyncReadback[HeadLine] = AsyncReadback(device, "attention line")
         self._textures: dict[int, wgpu.GPUTexture] = {}  # by step
         self._paintings: dict[tuple[int, bool], tuple[wgpu.GPUBuffer, Dispatch]] = {}
@@ -117,6 +115,9 @@ class AttentionHead:
         """
         if self.complete:
             return False
+        if self._edit_changes != self._engine.edit_changes:
+            self._products.clear()
+            self._edit_changes = self._engine.edit_changes
         queue, before = self._engine.device.queue, self.rows
         rows, epoch = self._engine.registry.rows, self._engine.epoch
         if epoch != self._epoch or rows < before:
@@ -128,9 +129,9 @@ class AttentionHead:
         self.ready = max(self._done, min(self.ready, before, rows))
         work = [self._rectangle("new keys", 0, first, before)] if first and rows > before else []
         if self._done > first:
-            queue.write_buffer(self._uniforms["softmax"], 0, np.array([first, 0, 0, 0], np.uint32))
+            queue.write_buffer(self._uniforms["softmax"], 0, np.array([first, self.head, 0, 0], np.uint32))
             work.append(self._rectangle("new rows", first, self._done, 0))
-            work.append(dataclasses.replace(self._softmax, groups=(self._done - first, 1, 1)))
+            work.append(dataclasses.replace(self._softmax(), groups=(self._done - first, 1, 1)))
         encoder = ComputeEncoder(self._engine.device)
         encoder.run(work)
         encoder.submit()
@@ -142,12 +143,38 @@ class AttentionHead:
         self._engine.device.queue.write_buffer(self._uniforms[kind], 0, params)
         attention = self.layers[self.layer]
         if (self.layer, kind) not in self._products:
-            kernel = self._engine.kernels.get("attention/scores", **head_values(self._engine, attention))
+            bindings = self._edit_bindings()
+            kernel = self._engine.kernels.get(
+                "attention/scores", edited=bool(bindings), **head_values(self._engine, attention)
+            )
             qkv = resource(self._engine.registry[attention.qkv].storage.shards[0])
-            bound = {"params": self._uniforms[kind], "qkv": qkv, "scores": self._scores, "peaks": self._peaks}
+            bound: dict[str, Resource] = {
+                "params": self._uniforms[kind], "qkv": qkv, "scores": self._scores, "peaks": self._peaks, **bindings
+            }  # fmt: skip
             self._products[self.layer, kind] = kernel.dispatch((1, 1, 1), bound, label=attention.pattern)
         groups = (-(-(self.rows - key) // 64), end - first, 1)
         return dataclasses.replace(self._products[self.layer, kind], groups=groups)
+
+    def _softmax(self) -> Dispatch:
+        """The weights of rows from their scores."""
+        if (self.layer, "softmax") not in self._products:
+            bindings = self._edit_bindings()
+            kernel = self._engine.kernels.get("attention/weights", context=self._engine.context, edited=bool(bindings))
+            bound: dict[str, Resource] = {
+                "params": self._uniforms["softmax"], "all_scores": self._scores, "weights": self._weights, **bindings
+            }  # fmt: skip
+            self._products[self.layer, "softmax"] = kernel.dispatch((1, 1, 1), bound)
+        return self._products[self.layer, "softmax"]
+
+    def _edit_bindings(self) -> dict[str, Resource]:
+        """What the kernels need of a layer whose attention has edits; nothing for any other."""
+        edited = edited_attention(self._engine, self.layers[self.layer])
+        if not edited.any:
+            return {}
+        points = self._engine.device.create_buffer_with_data(
+            data=np.array([edited.scores, edited.pattern, 0, 0], np.uint32), usage=wgpu.BufferUsage.UNIFORM
+        )
+        return {"state": self._engine.state_buffer, "points": points, **edited.bindings}
 
     # -- reading
 

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 import wgpu
 
+from compute.forward.edit_points import NOWHERE
 from compute.forward.engine import Engine
 from compute.forward.program import resource
 from compute.gpu.async_readback import AsyncReadback
 from compute.gpu.device import is_software
+from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import ComputeEncoder, Dispatch
 from compute.models.operations import Attention
 
@@ -91,7 +93,7 @@ class AttentionWall:
             name: device.create_buffer(label=f"attention {name}", size=size, usage=usage.UNIFORM | usage.COPY_DST)
             for name, size in (("rows", 16), ("clear", 16), ("totals", 16), ("picture", 32), ("colors", 144))
         }
-        self._dispatches = self._row_dispatches()
+        self._dispatches, self._edit_changes = self._row_dispatches(), engine.edit_changes
         kernels = engine.kernels
         self._clear = kernels.get("attention/clear", tile=TILE).dispatch(
             (count, 1, 1), {"first": self._uniforms["clear"], "tiles": self._tiles}
@@ -106,8 +108,9 @@ class AttentionWall:
     def _row_dispatches(self) -> list[tuple[Attention, Dispatch]]:
         engine, found, first = self._engine, [], 0
         for attention in self.layers:
+            edited = edited_attention(engine, attention)
             layer = engine.device.create_buffer_with_data(
-                data=np.array([first, 0, 0, 0], np.uint32), usage=wgpu.BufferUsage.UNIFORM
+                data=np.array([first, edited.scores, edited.pattern, 0], np.uint32), usage=wgpu.BufferUsage.UNIFORM
             )
             bound = {
                 "params": self._uniforms["rows"],
@@ -117,8 +120,12 @@ class AttentionWall:
                 "history": engine.history_buffer,
                 "tiles": self._tiles,
                 "rows": self._rows,
+                **edited.bindings,
             }
-            kernel = engine.kernels.get("attention/rows", tile=TILE, **head_values(engine, attention))
+            kernel = engine.kernels.get(
+                "attention/rows", tile=TILE, scores=edited.scores != NOWHERE, pattern=edited.pattern != NOWHERE,
+                **head_values(engine, attention),
+            )  # fmt: skip
             found.append((attention, kernel.dispatch((attention.heads, 1, 1), bound, label=attention.pattern)))
             first += attention.heads
         return found
@@ -154,6 +161,8 @@ class AttentionWall:
         """
         if self.complete:
             return False
+        if self._edit_changes != self._engine.edit_changes:
+            self._dispatches, self._edit_changes = self._row_dispatches(), self._engine.edit_changes
         self._notice()
         work = self._work(*self._slice())
         encoder = ComputeEncoder(self._engine.device)
@@ -265,6 +274,29 @@ class AttentionWall:
             kernel = self._engine.kernels.get("attention/wall", tile=TILE, pooled=pooled)
             self._paintings[pooled] = kernel.dispatch((-(-picture.width // 64), picture.height, 1), bound)
         return self._paintings[pooled]
+
+
+@dataclass(frozen=True)
+class EditedAttention:
+    """The points of scores and pattern in the list of edits, `NOWHERE` without any, and the bindings of the list."""
+
+    scores: int
+    pattern: int
+    bindings: dict[str, Resource]
+
+    @property
+    def any(self) -> bool:
+        """True when attention edits either."""
+        return bool(self.bindings)
+
+
+def edited_attention(engine: Engine, attention: Attention) -> EditedAttention:
+    """What the edits in force change inside this attention."""
+    found = engine.attention_points(attention)
+    if found is None:
+        return EditedAttention(NOWHERE, NOWHERE, {})
+    points, scores, pattern = found
+    return EditedAttention(scores, pattern, points.edits.bindings)
 
 
 def products_of(engine: Engine) -> int:

@@ -1,5 +1,8 @@
 // For one row of each head of one layer: its attention weights, of which the head's tile keeps the largest of each
 // block of `pool` x `pool`, and what the statistics of the head need. One workgroup per (head, row).
+// scores, pattern: whether attention edited these; the weights are those that it used.
+{% import "edit/common/edits.wgsl" as e %}
+{% import "edit/common/attention.wgsl" as a %}
 const CONTEXT = {{ context }}u; // rows of the longest context
 const TILE = {{ tile }}u;
 const THREADS = 64u;
@@ -12,7 +15,7 @@ struct Params {
 {% include "common/state.wgsl" %}
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> state: State;
-@group(0) @binding(2) var<uniform> layer: vec4u; // x: index of the layer's first head among all heads
+@group(0) @binding(2) var<uniform> layer: vec4u; // x: index of the layer's first head among all heads; y, z: points of edits
 @group(0) @binding(3) var<storage, read> qkv: array<vec4f>; // [context, 3 * channels]
 @group(0) @binding(4) var<storage, read> history: array<u32>;
 @group(0) @binding(5) var<storage, read_write> tiles: array<atomic<u32>>; // [heads, TILE, TILE], bits of weights
@@ -23,7 +26,12 @@ var<workgroup> partial: array<f32, THREADS>;
 var<workgroup> distances: array<f32, THREADS>;
 var<workgroup> copied: atomic<u32>; // 1 + the key after the latest earlier occurrence of the row's token; 0: none
 
+{% if scores or pattern %}
+{{ e.declare(7, 8) }}
+{{ a.edited_pattern(scores, pattern, "layer.y", "layer.z") }}
+{% else %}
 {% include "common/softmax.wgsl" %}
+{% endif %}
 {% include "attention/common/query.wgsl" %}
 
 @compute @workgroup_size(64)
@@ -36,13 +44,25 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
 
     let token = history[state.context_start + row];
     var highest = -3.4e38;
+{% if scores or pattern %}
+    let first_key = edits[0] + state.context_start;
+{% endif %}
     for (var t = thread; t < keys; t += THREADS) {
+{% if scores or pattern %}
+        let score = edited_score(first_key + row, head, first_key + t, score_of(t, head), false);
+{% else %}
         let score = score_of(t, head);
+{% endif %}
         scores[t] = score;
         highest = max(highest, score);
         if (t + 1u < row && history[state.context_start + t] == token) { atomicMax(&copied, t + 2u); }
     }
+{% if scores or pattern %}
+    make_pattern(first_key + row, head, first_key, keys, thread, highest, false);
+    let inverse = 1.0;
+{% else %}
     let inverse = softmax(keys, thread, highest);
+{% endif %}
 
     var entropy = 0.0;
     var distance = 0.0;

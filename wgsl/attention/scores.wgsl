@@ -1,4 +1,6 @@
 // Scores of one head for a rectangle of queries and keys, later keys included, and the largest magnitudes so far.
+// edited: whether attention edited scores; they are those that it used, -inf where an edit removed a key.
+{% import "edit/common/edits.wgsl" as e %}
 // Grid: (keys / 64, queries).
 const CONTEXT = {{ context }}u;
 const THREADS = 64u;
@@ -15,6 +17,12 @@ struct Params {
 // Bits of the largest finite magnitude of all scores, and of those whose key is not later than the query.
 @group(0) @binding(3) var<storage, read_write> peaks: array<atomic<u32>, 2>;
 
+{% if edited %}
+{% include "common/state.wgsl" %}
+@group(0) @binding(4) var<storage, read> state: State;
+@group(0) @binding(5) var<uniform> points: vec4u; // x: of scores, y: of the pattern
+{{ e.declare(6, 7) }}
+{% endif %}
 {% include "attention/common/query.wgsl" %}
 
 @compute @workgroup_size(64)
@@ -23,7 +31,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     load_query(row, params.head, thread);
     let key = params.first_key + group.x * THREADS + thread;
     if (key >= params.keys) { return; }
+{% if edited %}
+    let start = edits[0] + state.context_start;
+    let score = edited_at(points.x, start + row, params.head, start + key, score_of(key, params.head), false);
+{% else %}
     let score = score_of(key, params.head);
+{% endif %}
     scores[row * CONTEXT + key] = score;
     if (is_finite(score)) {
         atomicMax(&peaks[0], bitcast<u32>(abs(score)));

@@ -1,13 +1,13 @@
 {# Attention weights with edits of scores before and of the pattern after the softmax. Needs `scores` and `partial` of the
    workgroup, THREADS, and the macros of edit/common/edits.wgsl.
-   scores, pattern: whether there are such edits, for the points `params.scores_point` and `params.pattern_point`. #}
-{% macro edited_pattern(scores, pattern) %}
+   scores, pattern: whether there are such edits; scores_point, pattern_point: expressions of their points. #}
+{% macro edited_pattern(scores, pattern, scores_point="params.scores_point", pattern_point="params.pattern_point") %}
 const NO_SCORE = -3.4e38; // stands for -inf, with which WGSL promises no arithmetic
 
 // A score after its edits. position: of the query in the text; key: of the key.
 fn edited_score(position: u32, head: u32, key: u32, value: f32, counted: bool) -> f32 {
 {% if scores %}
-    let after = edited_at(params.scores_point, position, head, key, value, counted);
+    let after = edited_at({{ scores_point }}, position, head, key, value, counted);
     return select(after, NO_SCORE, bitcast<u32>(after) == MINUS_INFINITY);
 {% else %}
     return value;
@@ -45,7 +45,7 @@ fn make_pattern(position: u32, head: u32, first_key: u32, keys: u32, thread: u32
     for (var t = thread; t < keys; t += THREADS) {
         let weight = scores[t] * inverse;
 {% if pattern %}
-        scores[t] = edited_at(params.pattern_point, position, head, first_key + t, weight, counted);
+        scores[t] = edited_at({{ pattern_point }}, position, head, first_key + t, weight, counted);
 {% else %}
         scores[t] = weight;
 {% endif %}

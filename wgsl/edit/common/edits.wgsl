@@ -51,6 +51,7 @@ fn edited(point: u32, position: u32, column: u32, value: f32, counted: bool) -> 
 // The value at [outer, position, inner] after all edits of a point.
 fn edited_at(point: u32, position: u32, outer: u32, inner: u32, value: f32, counted: bool) -> f32 {
     var result = value;
+    if (point == NOT_SELECTED) { return result; }
     for (var e = edits[4u + 2u * point]; e < edits[5u + 2u * point]; e++) {
         result = after_edit(e, position, outer, inner, result, counted);
     }
