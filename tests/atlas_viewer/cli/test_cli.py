@@ -53,7 +53,7 @@ def test_json_is_complete(run: Run) -> None:
     with np.load(DATA / "stories_greedy.npz") as greedy:
         tokens, prompt = greedy["once.tokens"].tolist(), int(greedy["once.n_prompt"])
     assert record.keys() == {
-        "model", "adapter", "program", "prompt", "prompt_tokens", "options", "steps", "text", "stop_reason",
+        "model", "adapter", "program", "prompt", "prompt_tokens", "options", "edits", "steps", "text", "stop_reason",
         "nonfinite_logits", "tokens_per_second",
     }  # fmt: skip
     config = open_model("stories").config

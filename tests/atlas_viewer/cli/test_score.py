@@ -18,7 +18,7 @@ def test_json_has_the_scores(run: Run) -> None:
     record = json.loads(result.out, parse_constant=no_constants)
     assert (result.status, result.err, result.out.count("\n")) == (0, "", 1)
     score = atlas_viewer.load("stories", context=64).score(PROMPT)
-    assert record.keys() == {"model", "tokens", "perplexity"}
+    assert record.keys() == {"model", "edits", "tokens", "perplexity"}
     assert record["model"] == "stories"
     assert record["perplexity"] == pytest.approx(score.perplexity, rel=1e-4)
     assert record["tokens"][0] == {"token": 7454, "text": "Once", "logprob": None, "rank": None, "entropy": None}
