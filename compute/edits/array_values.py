@@ -30,11 +30,13 @@ def file_array(edit: Edit, file: ArrayFile) -> np.ndarray:
 def file_row(edit: Edit, file: FileMean, target: Target) -> np.ndarray:
     """The array of the target in a .npz file averaged over its tokens: float32 [columns]. Raises `UsageError`."""
     archive = _load(edit, file.path)
+    if not isinstance(archive, np.lib.npyio.NpzFile):
+        raise UsageError(f"edit {edit.shown}: {one_line(file.path)} is a single array, not a .npz file")
     names = [name for name in (target.name, target.point, transformerlens_name(target.name)) if name is not None]
     name = next((name for name in names if name in archive), None)
     if name is None:
         near = ", ".join(nearest(target.name, archive.files))
-        raise UsageError(f"edit {edit}: {one_line(file.path)} has no {target.name}; it has {one_line(near, 80)}")
+        raise UsageError(f"edit {edit.shown}: {one_line(file.path)} has no {target.name}; it has {one_line(near, 80)}")
     try:
         array = _numbers(edit, file.path, archive[name])
     except _DAMAGED as error:
@@ -47,7 +49,7 @@ def file_row(edit: Edit, file: FileMean, target: Target) -> np.ndarray:
     if target.kind.of_attention or rows.ndim != 2 or rows.shape[1] != target.columns:
         shape = " x ".join(map(str, array.shape))
         raise UsageError(
-            f"edit {edit}: {one_line(name)} in {one_line(file.path)} is {shape}, but {target.name} is"
+            f"edit {edit.shown}: {one_line(name)} in {one_line(file.path)} is {shape}, but {target.name} is"
             f" {target.shape_text}"
         )
     mean: np.ndarray = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
@@ -56,7 +58,7 @@ def file_row(edit: Edit, file: FileMean, target: Target) -> np.ndarray:
 
 def _load(edit: Edit, path: str) -> Any:
     if not Path(path).is_file():
-        raise UsageError(f"edit {edit}: {one_line(path)}: no such file")
+        raise UsageError(f"edit {edit.shown}: {one_line(path)}: no such file")
     try:
         return np.load(path, allow_pickle=False)
     except _DAMAGED as error:
@@ -65,10 +67,10 @@ def _load(edit: Edit, path: str) -> Any:
 
 def _numbers(edit: Edit, path: str, array: Any) -> np.ndarray:
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
-        raise UsageError(f"edit {edit}: {one_line(path)} does not contain an array of numbers")
+        raise UsageError(f"edit {edit.shown}: {one_line(path)} does not contain an array of numbers")
     return array
 
 
 def _unreadable(edit: Edit, path: str, error: Exception) -> UsageError:
     why = one_line(str(error).splitlines()[0] if str(error) else type(error).__name__, 80)
-    return UsageError(f"edit {edit}: {one_line(path)}: cannot be read ({why})")
+    return UsageError(f"edit {edit.shown}: {one_line(path)}: cannot be read ({why})")

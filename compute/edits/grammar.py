@@ -67,6 +67,11 @@ class Edit:
         index = f"[{', '.join(map(str, self.index))}]" if self.index else ""
         return f"{self.target}{index} {self.op} {self.value}"
 
+    @property
+    def shown(self) -> str:
+        """The text on one line for messages, shortened when it is long."""
+        return one_line(str(self), _LONGEST)
+
 
 EditLike: TypeAlias = str | Edit | Sequence[Any]
 Edits: TypeAlias = EditLike | Iterable[EditLike]

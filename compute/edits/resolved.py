@@ -62,9 +62,13 @@ def place(edit: Edit, target: Target, prompt: int, limit: int | None) -> Placed:
     if isinstance(value, Number) and np.isinf(value.value):
         settable = target.kind in (Kind.SCORES, Kind.LOGITS) and value.value < 0
         if not settable or edit.op == "*=":
-            raise UsageError(f"edit {edit}: infinity is not a value here; only attn.scores and logits can become -inf")
+            raise UsageError(
+                f"edit {edit.shown}: infinity is not a value here; only attn.scores and logits can become -inf"
+            )
     if isinstance(value, Mean) and target.kind not in (Kind.ACTIVATION, Kind.LOGITS):
-        raise UsageError(f"edit {edit}: {target.name} has no row per token, so it has no mean; give a number or array")
+        raise UsageError(
+            f"edit {edit.shown}: {target.name} has no row per token, so it has no mean; give a number or array"
+        )
     return Placed(edit, target, selection, limit)
 
 
@@ -82,7 +86,7 @@ def with_values(placed: Placed, values: np.ndarray) -> ResolvedEdit:
     if not fits:
         shape = " x ".join(map(str, array.shape))
         raise UsageError(
-            f"edit {placed.edit}: the values are {shape}, but the edit selects {_wanted_text(placed, wanted)} of"
+            f"edit {placed.edit.shown}: the values are {shape}, but the edit selects {_wanted_text(placed, wanted)} of"
             f" {placed.target.name}, which is {placed.target.shape_text}"
         )
     return ResolvedEdit(placed.edit, placed.target, selection, _arranged(selection, array.reshape(given)))
@@ -108,7 +112,7 @@ def with_aligned(placed: Placed, values: np.ndarray, start: int, source: str) ->
     last = rows.numbers(placed.limit) if rows.count(placed.limit) is not None else range(0)
     if rows.count(placed.limit) is None or (len(last) and not start <= last[0] <= last[-1] < start + tokens):
         raise UsageError(
-            f"edit {placed.edit}: {source} has rows {start} to {start + tokens - 1}; select only these positions"
+            f"edit {placed.edit.shown}: {source} has rows {start} to {start + tokens - 1}; select only these positions"
         )
     if not placed.target.kind.of_attention:  # scores of later keys are -inf
         _check_finite(placed, values)
@@ -126,16 +130,18 @@ def _aligned_keys(placed: Placed, keys: Span, start: int, tokens: int, source: s
     numbers = keys.numbers(start + tokens)
     if (keys.count() is not None and len(keys.numbers()) != len(numbers)) or (len(numbers) and numbers[0] < start):
         raise UsageError(
-            f"edit {placed.edit}: {source} has keys {start} to {start + tokens - 1}; select only these positions"
+            f"edit {placed.edit.shown}: {source} has keys {start} to {start + tokens - 1}; select only these positions"
         )
     return [key - start for key in numbers]
 
 
 def _check_finite(placed: Placed, values: np.ndarray) -> None:
     if np.isnan(values).any():
-        raise UsageError(f"edit {placed.edit}: the values contain NaN; give finite numbers")
+        raise UsageError(f"edit {placed.edit.shown}: the values contain NaN; give finite numbers")
     if np.isinf(values).any():
-        raise UsageError(f"edit {placed.edit}: the values contain infinity or exceed float32; give finite numbers")
+        raise UsageError(
+            f"edit {placed.edit.shown}: the values contain infinity or exceed float32; give finite numbers"
+        )
 
 
 def _count(placed: Placed, names: Sequence[str]) -> int | None:

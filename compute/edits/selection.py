@@ -89,7 +89,7 @@ def _ranges(edit: Edit, target: Target) -> list[Range]:
     axes, index = _axes(target, edit), edit.index
     if not index or index[0].name is None:
         if len(index) > len(axes):
-            raise UsageError(f"edit {edit}: has {len(index)} indices; {target.name} is {target.shape_text}")
+            raise UsageError(f"edit {edit.shown}: has {len(index)} indices; {target.name} is {target.shape_text}")
         return [*index, *[Range()] * (len(axes) - len(index))]
     by_name = {part.name: part for part in index}
     known = {axis.name for axis in axes}
@@ -101,8 +101,8 @@ def _ranges(edit: Edit, target: Target) -> list[Range]:
 
 def _no_axis(edit: Edit, target: Target, name: str) -> str:
     if name == "head" and target.kind is Kind.ACTIVATION and not target.heads:
-        return f"edit {edit}: {target.name} has no heads of its own; edit attn.q, attn.k, attn.v or attn.out"
-    return f"edit {edit}: {target.name} has no {name}; it is {target.shape_text}"
+        return f"edit {edit.shown}: {target.name} has no heads of its own; edit attn.q, attn.k, attn.v or attn.out"
+    return f"edit {edit.shown}: {target.name} has no {name}; it is {target.shape_text}"
 
 
 def _span(edit: Edit, target: Target, axis: Axis, part: Range, prompt: int, limit: int | None) -> Span:
@@ -113,7 +113,9 @@ def _span(edit: Edit, target: Target, axis: Axis, part: Range, prompt: int, limi
         at = part.first + axis.size if part.first < 0 else part.first
         if not 0 <= at < axis.size:
             there = f"has {axis.size} heads" if axis.name == "head" else f"is {target.shape_text}"
-            raise UsageError(f"edit {edit}: there is no {axis.name or 'index'} {part.first}; {target.name} {there}")
+            raise UsageError(
+                f"edit {edit.shown}: there is no {axis.name or 'index'} {part.first}; {target.name} {there}"
+            )
         return Span(at, at + 1)
     return Span(*slice(part.first, part.end, part.step).indices(axis.size))
 
@@ -128,7 +130,7 @@ def _positions(edit: Edit, axis: Axis, part: Range, prompt: int, limit: int | No
         if at < 0 or (limit is not None and at >= limit):
             tokens = prompt if at < 0 or limit is None else limit
             text = "prompt" if at < 0 else "text"
-            raise UsageError(f"edit {edit}: there is no {axis.name} {part.first}; the {text} has {tokens} tokens")
+            raise UsageError(f"edit {edit.shown}: there is no {axis.name} {part.first}; the {text} has {tokens} tokens")
         return Span(at, at + 1)
     first = 0 if part.first is None else max(0, counted(part.first))
     end = OPEN if part.end is None else max(first, counted(part.end))

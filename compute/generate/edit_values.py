@@ -49,15 +49,15 @@ class PassValues:
         """See `ValueSource`. Raises `UsageError` for a recording of another model."""
         engine, recorded = self._engine, recorded_pass(value.path, value.step)
         if target.kind is Kind.WEIGHT:
-            raise UsageError(f"edit {edit}: a run has no weights; give a number or array for {target.name}")
+            raise UsageError(f"edit {edit.shown}: a run has no weights; give a number or array for {target.name}")
         if recorded.config != engine.config or recorded.context > engine.context:
-            raise UsageError(f"edit {edit}: {_unlike(recorded, engine)}")
+            raise UsageError(f"edit {edit.shown}: {_unlike(recorded, engine)}")
         engine.set_edits(())
         rows, start = self._rows(target, recorded.tokens, recorded.context)
         logit = float(engine.read_logits()[recorded.token])
         if not abs(logit - recorded.logit) <= _SAME_LOGIT:
             raise UsageError(
-                f"edit {edit}: {recorded.shown} is a recording of other weights: step {value.step} has logit"
+                f"edit {edit.shown}: {recorded.shown} is a recording of other weights: step {value.step} has logit"
                 f" {recorded.logit:.3f} there, {logit:.3f} here; use the model that it was made with"
             )
         return rows, start

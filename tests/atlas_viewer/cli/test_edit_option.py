@@ -146,6 +146,9 @@ def test_means_of_the_prompt_and_of_a_file(run: Run, tmp_path: Path) -> None:
         ("h.3.attn.out = {folder}/nan.npy", 2, "NaN"),
         ("h.3.attn.out = {folder}/text.npy", 2, "cannot be read"),
         ("h.3.attn.out = mean({folder}/other.npz)", 2, "has no h.3.attn.out"),
+        ("h.3.attn.out = mean({folder}/single.npz)", 2, "is a single array"),
+        ("h.3.attn.out = mean({folder}/text.npz)", 2, "cannot be read"),
+        ("h.3.attn.out = mean({folder}/shape.npz)", 2, "h.3.attn.out in"),
         ("h.3.attn.pattern = mean", 2, "has no mean"),
         ("h.3.attn.out", 2, "no operator"),
         ("blocks.3.ln1.hook_scale = 1", 2, "edit its result, h.3.ln_1"),
@@ -155,7 +158,11 @@ def test_mistakes_are_one_line(run: Run, tmp_path: Path, edit: str, status: int,
     np.save(tmp_path / "short.npy", np.ones(5))
     np.save(tmp_path / "nan.npy", np.full(192, np.nan))
     (tmp_path / "text.npy").write_text("no array")
+    (tmp_path / "text.npz").write_text("no arrays")
     np.savez(tmp_path / "other.npz", other=np.ones(3))
+    np.savez(tmp_path / "shape.npz", **{"h.3.attn.out": np.ones((4, 5))})
+    with open(tmp_path / "single.npz", "wb") as single:
+        np.save(single, np.ones(192))
     edit = edit.replace("{folder}", str(tmp_path))
     assert_one_line(run("generate", PROMPT, "-n", 2, "--edit", edit), status, part)
 
