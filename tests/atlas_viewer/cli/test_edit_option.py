@@ -10,6 +10,7 @@ import pytest
 
 import atlas_viewer
 from atlas_viewer.recording.reader import Recording
+from compute.io.array_files import write_arrays
 
 from helpers.command_line import PROMPT, Run, assert_one_line
 from helpers.small_model import small_checkpoint
@@ -160,7 +161,7 @@ def test_mistakes_are_one_line(run: Run, tmp_path: Path, edit: str, status: int,
     (tmp_path / "text.npy").write_text("no array")
     (tmp_path / "text.npz").write_text("no arrays")
     np.savez(tmp_path / "other.npz", other=np.ones(3))
-    np.savez(tmp_path / "shape.npz", **{"h.3.attn.out": np.ones((4, 5))})
+    write_arrays(tmp_path / "shape.npz", [("h.3.attn.out", np.ones((4, 5), np.float32))])
     with open(tmp_path / "single.npz", "wb") as single:
         np.save(single, np.ones(192))
     edit = edit.replace("{folder}", str(tmp_path))
