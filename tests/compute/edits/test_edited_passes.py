@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,11 +14,14 @@ from compute.forward.engine import Engine
 from compute.forward.whole_pass import WholePass
 from compute.generate.edit_values import resolve_edits
 from compute.models.config import ModelConfig
+from compute.models.description import Description
 from compute.selftest import reference
 from compute.selftest.gpu import run_pass
 from compute.selftest.models import some_tokens
 
+from helpers.architectures import architecture, bare
 from helpers.edited_engine import LOGITS, Edited, check_random_edits
+from helpers.parallel_model import parallel
 
 pytestmark = pytest.mark.gpu
 
@@ -125,3 +129,11 @@ def test_an_edit_leaves_the_context_with_its_token() -> None:
     np.testing.assert_array_equal(engine.read_logits(), free)
     run_pass(engine, text[:29], context=20)
     assert engine.effects().changed[0] == NARROW.channels
+
+
+@pytest.mark.parametrize("layout", ["texture", "buffer"])
+@pytest.mark.parametrize("describe", [bare, parallel])
+def test_random_edits_of_other_architectures(describe: Callable[[ModelConfig], Description], layout: str) -> None:
+    name = describe.__name__
+    with architecture(name, describe):
+        check_random_edits(Edited(replace(NARROW, architecture=name), layout, "f32"), 4)
