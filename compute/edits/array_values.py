@@ -10,7 +10,6 @@ import numpy as np
 
 from compute.errors import UsageError
 from compute.io.escape import one_line
-from compute.models.transformerlens import transformerlens_name
 
 from .grammar import Edit
 from .targets import Target, nearest
@@ -32,8 +31,7 @@ def file_row(edit: Edit, file: FileMean, target: Target) -> np.ndarray:
     archive = _load(edit, file.path)
     if not isinstance(archive, np.lib.npyio.NpzFile):
         raise UsageError(f"edit {edit.shown}: {one_line(file.path)} is a single array, not a .npz file")
-    names = [name for name in (target.name, target.point, transformerlens_name(target.name)) if name is not None]
-    name = next((name for name in names if name in archive), None)
+    name = next((name for name in (target.name, *target.same, target.point) if name in archive), None)
     if name is None:
         near = ", ".join(nearest(target.name, archive.files))
         raise UsageError(f"edit {edit.shown}: {one_line(file.path)} has no {target.name}; it has {one_line(near, 80)}")

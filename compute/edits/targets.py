@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
 
@@ -13,7 +13,7 @@ from compute.io.escape import one_line
 from compute.models.description import Description
 from compute.models.operations import Attention
 from compute.models.readings import BY_HEAD, Form, Reading, readings
-from compute.models.transformerlens import transformerlens_readings
+from compute.models.transformerlens import names_by_transformerlens, transformerlens_readings
 
 _NEAREST = 3
 _THIRDS = {
@@ -55,6 +55,7 @@ class Target:
 
     name: as it was written. point: the activation or weight whose values change, of attention the pattern, by name.
     base, columns: the range of the point's columns that the tensor is. heads: how many it has side by side, 0 without.
+    same: other names of the same values.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Target:
     base: int
     columns: int
     heads: int
+    same: tuple[str, ...] = ()
 
     def changes(self, name: str, description: Description) -> bool:
         """True when it is the tensor `name` or, of attention, its pattern."""
@@ -111,7 +113,16 @@ class Targets:
         if reading is None:
             near = [self._described(one) for one in nearest(name, self.names)]
             raise TensorNameError(f"{one_line(name, 80)}: no tensor has this name; the nearest are {', '.join(near)}")
-        return _target(description, reading)
+        return replace(_target(description, reading), same=tuple(self._others.get(name, ())))
+
+    @cached_property
+    def _others(self) -> dict[str, list[str]]:
+        """Names in the other scheme, by name."""
+        others: dict[str, list[str]] = {}
+        for theirs, ours in names_by_transformerlens(self._description).items():
+            others.setdefault(theirs, []).append(ours)
+            others.setdefault(ours, []).append(theirs)
+        return others
 
     def _described(self, name: str) -> str:
         """The name with its shape."""

@@ -126,6 +126,8 @@ def test_means_of_the_prompt_and_of_a_file(run: Run, tmp_path: Path) -> None:
         json.loads(run("generate", PROMPT, "-n", 2, "--json", "--edit", f"h.3.mlp.gelu = {value}").out)["steps"]
         for value in ("mean", f"mean({arrays})", tmp_path / "mean.npy", f"1 * {tmp_path / 'mean.npy'}")
     ]
+    theirs = f"blocks.3.mlp.hook_post = mean({arrays})"
+    results.append(json.loads(run("generate", PROMPT, "-n", 2, "--json", "--edit", theirs).out)["steps"])
     logits = [[step["logit"] for step in steps] for steps in results]
     for other in logits[1:]:
         assert other == pytest.approx(logits[0], abs=1e-4)
