@@ -57,8 +57,8 @@ class PassValues:
         logit = float(engine.read_logits()[recorded.token])
         if not abs(logit - recorded.logit) <= _SAME_LOGIT:
             raise UsageError(
-                f"edit {edit.shown}: {recorded.shown} is a recording of other weights or with edits: step {value.step} has logit"
-                f" {recorded.logit:.3f} there, {logit:.3f} here; use the model that it was made with"
+                f"edit {edit.shown}: {recorded.shown} is a recording of other weights or with edits: step {value.step}"
+                f" has logit {recorded.logit:.3f} there, {logit:.3f} here; use the model that it was made with"
             )
         return rows, start
 
