@@ -159,12 +159,12 @@ def test_faults_are_found(window: LabeledWindow, monkeypatch: pytest.MonkeyPatch
     assert "'broken' covers data" in over
 
     def twice(labels: list[Label]) -> list[Label]:
-        first = next(label for label in labels if label.text == "block 0")
+        first = next(label for label in labels if label.text.startswith("block 0"))
         return [*labels, dataclasses.replace(first, text="broken", x=first.x + 20)]
 
     crossing = broken(twice, monkeypatch, window)
     assert "'broken' crosses another label" in crossing
-    assert "'block 0' crosses another label" in crossing
+    assert "'block 0: attention' crosses another label" in crossing
 
     def narrow(labels: list[Label]) -> list[Label]:
         return [Narrow(label.text, label.x, label.y, label.size) for label in labels]

@@ -278,7 +278,7 @@ def test_a_map_that_exceeds_the_memory_is_reported_and_runs_continue(
     assert window.counts["open"] == 1
     assert state.map.layout is None
     assert state.map.problem == (
-        "the map needs 0.04 GB of GPU memory beside the model, 0.02 GB are available:"
+        "the map needs 0.05 GB of GPU memory beside the model, 0.02 GB are available:"
         " use a shorter context (context=) or a smaller model"
     )
     state.requests.append(Generate("There was a dog", state.options))
