@@ -58,7 +58,7 @@ def role_ink(role: Role, theme: str) -> Rgb:
     """
     red, green, blue = role_color(role, theme)
     if theme == "light":
-        return 0.55 * red, 0.55 * green, 0.55 * blue
+        return 0.45 * red, 0.45 * green, 0.45 * blue
     return 0.8 * red + 0.2, 0.8 * green + 0.2, 0.8 * blue + 0.2
 
 

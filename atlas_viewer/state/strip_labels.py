@@ -14,7 +14,7 @@ from compute.views.strip_sheet import NAMES, ROWS, Box, StripSheet
 from .camera import View
 from .roles import Role, role_of_kind
 
-_SMALLEST = 0.86  # of the usual height of letters: the smallest that names have
+_SMALLEST = 0.95  # of the usual height of letters: the smallest that names have
 _SPACE = 2.0  # pixels around names
 _GROUPS = {Role.WEIGHT: "weights", Role.ACTIVATION: "activations"}
 

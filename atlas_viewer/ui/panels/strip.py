@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 
 import numpy as np
 from imgui_bundle import ImVec2, ImVec4, imgui
@@ -206,5 +207,6 @@ def _labels(state: State, start: ImVec2, width: int, height: int, margin: float)
     letters = Letters(theme.em(_LETTERS), functools.cache(lambda size: letter_width(font, size)))
     for label in strip_labels(strip.sheet, strip.camera.view, width, height, letters, margin):
         color = theme.now.text if label.role is None else ImVec4(*role_ink(label.role, state.ui.theme), 1.0)
-        corner = ImVec2(start.x + label.x, start.y + label.y)
+        # Letters on whole pixels are sharper.
+        corner = ImVec2(math.floor(start.x + label.x), math.floor(start.y + label.y))
         canvas.add_text(font, label.size, corner, packed(color), label.text)

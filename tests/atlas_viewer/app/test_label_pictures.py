@@ -95,7 +95,8 @@ def test_strip(window: LabeledWindow, size: tuple[int, int]) -> None:
         for theme in THEMES:
             shot = window.strip_shot(theme)
             assert shot.marks, f"nothing is named: zoom {zoom} in {theme}"
-            assert problems(shot) == [], f"zoom {zoom} in {theme}"
+            found = problems(shot)
+            assert found == [], f"zoom {zoom} in {theme}: {found}"
 
 
 @only_stories
