@@ -26,6 +26,7 @@ class _Shown:
 
 
 _shown = _Shown()
+_LOW = 16.0  # height of a panel, in ems, below which its text needs the space of the buttons
 _FORWARD = (imgui.Key.space, imgui.Key.right_arrow)
 _BACKWARD = (imgui.Key.backspace, imgui.Key.left_arrow)
 
@@ -43,9 +44,10 @@ def draw(state: State) -> None:
     if page is None or walks.caption:
         _instead(state)
         return
-    _heading(walks, page)
     style = imgui.get_style()
-    footer = imgui.get_frame_height() + style.item_spacing.y
+    low = imgui.get_content_region_avail().y < theme.em(_LOW)
+    _heading(state, page, low=low)
+    footer = 0.0 if low else imgui.get_frame_height() + style.item_spacing.y
     high = max(imgui.get_content_region_avail().y - footer, theme.em(3))
     if imgui.begin_child("walk text", ImVec2(0, high)):
         if _shown.page is not page:
@@ -56,7 +58,8 @@ def draw(state: State) -> None:
         if missing:
             hint(missing)
     imgui.end_child()
-    _buttons(state)
+    if not low:
+        _buttons(state)
 
 
 def raise_next(state: State) -> None:
@@ -97,42 +100,60 @@ def _instead(state: State) -> None:
         walk_actions.close(state)
 
 
-def _heading(walks: WalkState, page: Page) -> None:
-    """Draw the title of the page, with its number."""
+def _heading(state: State, page: Page, *, low: bool) -> None:
+    """Draw the title of the page, with its number. In a low panel the buttons are beside it, so that the text fits."""
+    walks = state.walks
     number = f"{walks.number + 1} of {walks.pages}"
-    wide = imgui.calc_text_size(number).x
+    gap = imgui.get_style().item_spacing.x
+    wide = imgui.calc_text_size(number).x + (sum(button_width(label) + gap for label in "<>x") + gap if low else 0.0)
     space = imgui.get_content_region_avail().x
     left = imgui.get_cursor_pos_x()
-    imgui.push_font(None, imgui.get_style().font_size_base * 1.25)
+    if low:
+        imgui.align_text_to_frame_padding()
+    imgui.push_font(None, imgui.get_style().font_size_base * (1.0 if low else 1.25))
     imgui.text(elided(page.title, space - wide - theme.em(1)))
     imgui.pop_font()
     imgui.same_line(left + space - wide)
     dim(number)
     if walks.source is not None:
         tooltip(walks.source.title)
+    if low:
+        imgui.same_line()
+        _turn(walks, "<", ">", imgui.get_style().item_spacing.x)
+        imgui.same_line()
+        _close(state, "x")
 
 
-def _buttons(state: State) -> None:
-    walks = state.walks
+def _turn(walks: WalkState, back: str, forward: str, more: float) -> None:
+    """Draw the buttons that turn the pages, with these labels; the second is `more` pixels wider."""
     imgui.begin_disabled(not walks.number)
-    if widget_tracking.button("Back###walk back"):
+    if widget_tracking.button(f"{back}###walk back"):
         walks.go(walks.number - 1)
     imgui.end_disabled()
     tooltip("Previous page  Page Up, or Left in this panel")
     imgui.same_line()
     imgui.begin_disabled(walks.number + 1 >= walks.pages)
-    if primary_button("Next###walk next", ImVec2(button_width("Next") + theme.em(1), 0)):
+    if primary_button(f"{forward}###walk next", ImVec2(button_width(forward) + more, 0)):
         walks.go(walks.number + 1)
     imgui.end_disabled()
     tooltip("Next page  Page Down, or Space in this panel")
+
+
+def _close(state: State, label: str) -> None:
+    if widget_tracking.button(f"{label}###walk close"):
+        walk_actions.close(state)
+    tooltip("Close the walk")
+
+
+def _buttons(state: State) -> None:
+    walks = state.walks
+    _turn(walks, "Back", "Next", theme.em(1))
     beside(button_width("Show"))
     if widget_tracking.button("Show###walk show") and walks.page is not None:
         show(state, walks.page.subject)
     tooltip("Fly to the subject of this page again  Shift+Page Down")
     beside(button_width("Close"))
-    if widget_tracking.button("Close###walk close"):
-        walk_actions.close(state)
-    tooltip("Close the walk")
+    _close(state, "Close")
 
 
 def _keys(state: State) -> None:
