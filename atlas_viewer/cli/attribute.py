@@ -10,9 +10,10 @@ from dataclasses import asdict
 from compute.api.attribution import Attribution
 from compute.api.load import load
 from compute.api.model import Model
+from compute.lens.cell_json import number
 
 from .edits import edit_lines, given_edits, report_edits
-from .explanations import check_lines, checks_json, number, texts_of
+from .explanations import check_lines, checks_json, texts_of
 from .shared import load_options, model_spec, read_prompt
 
 _BAR = 24  # characters of the longest bar

@@ -1,20 +1,13 @@
-"""What `lens` and `attribute` share: numbers for JSON, tokens as text, and self-checks."""
+"""What `lens` and `attribute` share: tokens as text, and self-checks."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import SupportsFloat
 
 from compute.api.model import Model
 from compute.io.escape import one_line
+from compute.lens.cell_json import number
 from compute.lens.self_check import SelfCheck
-
-
-def number(value: SupportsFloat) -> float | None:
-    """The number, or None where JSON cannot express it."""
-    plain = float(value)
-    return plain if math.isfinite(plain) else None
 
 
 def texts_of(model: Model, tokens: Iterable[int], *, label: bool = True) -> list[str]:

@@ -13,9 +13,10 @@ from compute.api.load import load
 from compute.api.model import Model
 from compute.io.array_files import write_npz
 from compute.io.escape import one_line
+from compute.lens.cell_json import cell_json
 
 from .edits import edit_files, edit_lines, given_edits, report_edits
-from .explanations import check_lines, checks_json, number, texts_of
+from .explanations import check_lines, checks_json, texts_of
 from .output_paths import check_target, generation_files
 from .shared import load_options, model_spec, read_prompt
 from .text_grid import grid
@@ -47,6 +48,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def as_json(model: Model, lens: Lens) -> dict[str, object]:
     """The object that `--json` prints; a number that does not exist or that JSON cannot express is None."""
+
+    def text(token: int) -> str:
+        return texts_of(model, [token], label=False)[0]
+
     return {
         "model": model.name,
         "edits": list(lens.report.edits),
@@ -56,7 +61,7 @@ def as_json(model: Model, lens: Lens) -> dict[str, object]:
         "lens_file": None if lens.lens_file is None else str(lens.lens_file),
         "translated": list(lens.translated),
         "cells": [
-            [_cell(model, lens, point, position) for position in range(len(lens.tokens))]
+            [cell_json(lens, point, position, text) for position in range(len(lens.tokens))]
             for point in range(len(lens.points))
         ],
         "decided": [int(point) for point in lens.decided],
@@ -115,31 +120,3 @@ def _target(lens: Lens, point: int, position: int) -> str:
     if lens.target_rank is None or lens.target_probability is None:
         return ""
     return f"  target rank {lens.target_rank[point, position]:5} {100 * lens.target_probability[point, position]:6.2f}%"
-
-
-def _cell(model: Model, lens: Lens, point: int, position: int) -> dict[str, object]:
-    at = point, position
-    tokens = [int(token) for token in lens.top_tokens[at] if token >= 0]
-    top = zip(
-        tokens, texts_of(model, tokens, label=False), lens.top_logits[at], lens.top_probabilities[at], strict=False
-    )
-    cell: dict[str, object] = {
-        "top": [
-            {"token": token, "text": text, "logit": number(logit), "probability": number(probability)}
-            for token, text, logit, probability in top
-        ],
-        "entropy": number(lens.entropy[at]),
-        "target_logit": None,
-        "target_probability": None,
-        "target_rank": None,
-        "norm": number(lens.norm[at]),
-        "added": number(lens.added[at]),
-        "cosine": number(lens.cosine[at]),
-        "nonfinite": int(lens.nonfinite[at]),
-    }
-    if lens.target_logit is not None and lens.target_probability is not None and lens.target_rank is not None:
-        rank = int(lens.target_rank[at])
-        cell["target_logit"] = number(lens.target_logit[at])
-        cell["target_probability"] = number(lens.target_probability[at])
-        cell["target_rank"] = rank if rank >= 0 else None
-    return cell

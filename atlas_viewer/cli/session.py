@@ -74,6 +74,9 @@ def _info_lines(recording: Recording) -> list[str]:
     for known in recording.runs():
         branch = f", branch of run {known.parent} at step {(known.fork_step or 0) + 1}" if known.parent else ""
         extras = f"logits {known.logits}, " + ("statistics" if known.statistics else "no statistics")
+        lens = recording.lens_steps(known)
+        if lens.steps:
+            extras += f", lens of {lens.steps} steps (top {lens.top})"
         end = known.stop_reason or "not ended"
         prompt = _shortened(known.prompt)
         lines.append(f"run {known.id}     {recording.count(known)} steps, {end}, {extras}{branch}: {prompt}")
@@ -184,6 +187,8 @@ def _diff_line(step: StepDiff) -> str:
         line += f" figures differ by {step.figures.largest:.3g} ({step.figures.what}),"
     if step.statistics is not None and not step.statistics.same:
         line += f" statistics by {step.statistics.largest:.3g} ({step.statistics.what}),"
+    if step.lens is not None and not step.lens.same:
+        line += f" lens by {step.lens.largest:.3g} ({step.lens.what}),"
     return line.rstrip(",")
 
 

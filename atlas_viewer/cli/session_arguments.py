@@ -86,6 +86,15 @@ def _add_record(record: argparse.ArgumentParser) -> None:
         help="precision of the recorded logits, or none (default f16)",
     )
     record.add_argument("--no-statistics", action="store_true", help="do not record tensor statistics")
+    record.add_argument(
+        "--with-lens",
+        action="store_true",
+        help="also record the logit lens: after every block, what the model would predict at the newest token of each"
+        " step and at every token of the prompt",
+    )
+    record.add_argument(
+        "--lens-top", type=int, default=None, metavar="K", help="tokens for each cell of the lens (default 5)"
+    )
 
 
 def _add_export(export: argparse.ArgumentParser) -> None:

@@ -7,9 +7,12 @@ import sys
 import time
 
 from atlas_viewer.recording.recorder import Recorder, open_recorder
+from compute.errors import UsageError
 from compute.forward.engine import Engine
 from compute.generate.generator import Generation
 from compute.generate.step_capture import StepCapturer
+from compute.lens.lens_capture import LensCapture
+from compute.lens.lens_cells import DEFAULT_TOP, MAX_TOP
 from compute.text.tokenizer import load_tokenizer
 from compute.views.statistics import StatisticsPass
 from compute.weights.checkpoint import open_model
@@ -29,16 +32,21 @@ def record(arguments: argparse.Namespace) -> int:
     """Generate and record; return 1 if the recording is incomplete, 130 if stopped by Ctrl+C."""
     check_target(arguments.out)
     statistics = not arguments.no_statistics
+    top = _lens_top(arguments)
     source = open_model(model_spec(arguments))
     sha256 = weights_sha256(source)
     tokenizer = load_tokenizer()
 
-    def make_capturer(engine: Engine) -> StepCapturer:
+    def make_capturer(engine: Engine, rows: int) -> StepCapturer:
         measure = StatisticsPass(engine, histograms=False) if statistics else None
         if measure is not None:
             measure.read()  # the weights' statistics never change, so they are read once, before the run
         return StepCapturer(
-            engine, lambda *step: recorder.step(*step), logits=arguments.logits != "none", statistics=measure
+            engine,
+            lambda *step: recorder.step(*step),
+            logits=arguments.logits != "none",
+            statistics=measure,
+            lens=LensCapture(engine, top, rows) if top else None,
         )
 
     generation = open_generation(arguments, source, make_capturer)
@@ -51,6 +59,7 @@ def record(arguments: argparse.Namespace) -> int:
             generation.options,
             logits=arguments.logits,
             statistics=statistics,
+            lens_top=top,
         )
         stream = Stream(generation)
         reported = _generate(generation, recorder, stream)
@@ -83,3 +92,15 @@ def _generate(generation: Generation, recorder: Recorder, stream: Stream) -> str
     except KeyboardInterrupt:
         generation.stop()
     return reported
+
+
+def _lens_top(arguments: argparse.Namespace) -> int:
+    """Tokens for each cell of the lens; 0 when it is not recorded. Raises `UsageError`."""
+    top: int | None = arguments.lens_top
+    if top is None:
+        return DEFAULT_TOP if arguments.with_lens else 0
+    if not arguments.with_lens:
+        raise UsageError("--lens-top: needs --with-lens")
+    if not 1 <= top <= MAX_TOP:
+        raise UsageError(f"--lens-top {top}: must be from 1 to {MAX_TOP}")
+    return top

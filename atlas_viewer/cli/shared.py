@@ -97,13 +97,13 @@ def generate_options(arguments: argparse.Namespace, positions: int, vocabulary: 
 def open_generation(
     arguments: argparse.Namespace,
     source: WeightSource | None = None,
-    capturer: Callable[[Engine], StepCapturer] | None = None,
+    capturer: Callable[[Engine, int], StepCapturer] | None = None,
     *,
     measured: bool = True,
 ) -> Generation:
     """Load the model and prepare the generation that the arguments describe. Options are checked before loading.
 
-    measured: see `LoadOptions`.
+    capturer: called with the engine and the number of rows of the first pass; measured: see `LoadOptions`.
     """
     prompt, edits = read_prompt(arguments.prompt), given_edits(arguments)
     source = source or open_model(model_spec(arguments))
@@ -117,7 +117,7 @@ def open_generation(
     engine = engine_of(source, replace(load_options(arguments, options.context), measured=measured))
     resolved = resolve_edits(engine, edits, tokens, limit)
     engine.set_edits(resolved)  # first, because a capturer measures the weights
-    made = capturer(engine) if capturer else None
+    made = capturer(engine, min(len(tokens), options.context)) if capturer else None
     return Generation(engine, tokenizer, prompt, options, prompt_tokens=tokens, capturer=made, edits=resolved)
 
 

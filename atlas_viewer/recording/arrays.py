@@ -13,6 +13,7 @@ import numpy as np
 
 from compute.models.architectures import parameter_count
 
+from .lens_columns import lens_arrays, lens_columns, lens_json
 from .reader import Recording
 from .records import RecordedStep, RunInfo, UiEvent
 
@@ -28,7 +29,9 @@ def summary(recording: Recording) -> dict[str, Any]:
     head["config"]["parameters"] = parameter_count(recording.head.config)
     return {
         "head": head,
-        "runs": [_run(run) | {"steps": recording.count(run)} for run in recording.runs()],
+        "runs": [
+            _run(run) | {"steps": recording.count(run), "lens": _lens(recording, run)} for run in recording.runs()
+        ],
         "events": len(recording.events()),
         "cameras": len(recording.cameras()),
     }
@@ -39,7 +42,7 @@ def as_json(recording: Recording) -> str:
     result = summary(recording)
     for run, info in zip(result["runs"], recording.runs(), strict=True):
         run["prompt_texts"] = [recording.token_text(token) for token in info.prompt_tokens]
-        run["steps"] = [_step(step) for step in recording.steps(info)]
+        run["steps"] = [_step(step) | {"lens": lens_json(recording, info, step)} for step in recording.steps(info)]
     result["events"] = [_ui_event(ui_event, "kind") for ui_event in recording.events()]
     result["cameras"] = [_ui_event(ui_event, "view") for ui_event in recording.cameras()]
     return json.dumps(plain(result), ensure_ascii=False, allow_nan=False)
@@ -63,7 +66,8 @@ def as_npz(recording: Recording, run: RunInfo) -> bytes:
     `prompt_tokens` [prompt]; `tokens`, `logit`, `probability`, `model_probability`, `rank`, `entropy`, `forward_ms`,
     `time` [steps]; `top_tokens`, `top_logits` [steps, candidates] (padded with -1 and NaN); if recorded,
     `logits` [recorded, vocabulary] with `logits_steps`, and `statistics` (a record each) [recorded, tensors] with
-    `statistics_steps` and `statistics_tensors`. `head` is JSON text.
+    `statistics_steps` and `statistics_tensors`, and the lens: `lens_steps`, `lens_positions`, `lens_targets` [columns],
+    `lens_points` [points], the others [points, columns] or [points, columns, tokens]. `head` is JSON text.
     """
     steps = recording.steps(run)
     records = [step.record for step in steps]
@@ -89,6 +93,9 @@ def as_npz(recording: Recording, run: RunInfo) -> bytes:
             arrays[f"{name}_steps"] = np.asarray([step for step, _ in found], np.int64)
     if "statistics" in arrays:
         arrays["statistics_tensors"] = np.array([tensor.name for tensor in recording.live])
+    columns = lens_columns(recording, run)
+    if columns is not None:
+        arrays |= lens_arrays(columns)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
@@ -111,6 +118,11 @@ def _run(run: RunInfo) -> dict[str, Any]:
 
 def _step(step: RecordedStep) -> dict[str, Any]:
     return asdict(step.record) | {"time": step.time, "options": step.options.as_json(), "draw": asdict(step.draw)}
+
+
+def _lens(recording: Recording, run: RunInfo) -> dict[str, Any] | None:
+    lens = recording.lens_steps(run)
+    return {"points": list(recording.lens_points)} | asdict(lens) if lens.steps else None
 
 
 def _ui_event(ui_event: UiEvent, name: str) -> dict[str, Any]:

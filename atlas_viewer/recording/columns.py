@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from compute.io.value_type import ValueType, one_of, optional, shown, whole
+from compute.lens.lens_cells import MAX_TOP
 from compute.models.config import ModelConfig
 
 from . import validate
@@ -237,3 +238,16 @@ class RunTables:
                 "model_probability": _SHARE,
             },
         )
+        self.lens = Table(
+            "lens",
+            ("run", "step"),
+            {
+                "run": Column(_RUN),
+                "step": Column(_STEP),
+                "positions": Column(whole(1, sizes.positions)),
+                "top": Column(whole(1, min(MAX_TOP, sizes.vocabulary))),
+                "data": Column(validate.blob),
+            },
+        )
+        named = ("run", "step", "top")
+        self.lens_tops = replace(self.lens, columns={name: self.lens.columns[name] for name in named})

@@ -39,7 +39,7 @@ def logits_difference(recorded: np.ndarray, found: np.ndarray) -> Difference:
     if recorded.tobytes() == rounded.tobytes():
         return Difference()
     one, other = recorded.astype(np.float64), found.astype(np.float64)
-    apart = _apart(one, other)
+    apart = distances(one, other)
     if recorded.dtype == np.dtype("<f2"):
         # What rounding alone may cause is not a difference between the passes.
         with np.errstate(invalid="ignore"):
@@ -100,13 +100,13 @@ def statistics_difference(names: Sequence[str], recorded: np.ndarray, found: np.
             return Difference(float("inf"), f"{name} of {names[wrong[0]]}", same=False)
     scale = np.maximum(np.maximum(np.abs(found["min"]), np.abs(found["max"])).astype(np.float64), 1.0)
     for name in _VALUES:
-        apart = _apart(recorded[name].astype(np.float64), found[name].astype(np.float64)) / scale
+        apart = distances(recorded[name].astype(np.float64), found[name].astype(np.float64)) / scale
         worst = int(np.argmax(apart))
         whole = whole.joined(Difference(float(apart[worst]), f"{name} of {names[worst]}", same=False))
     return whole
 
 
-def _apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Absolute differences; 0 for two equal infinities or two NaN, infinite if only one side is finite."""
     with np.errstate(invalid="ignore", over="ignore"):
         apart = np.abs(one - other)
@@ -115,5 +115,5 @@ def _apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def _figure(one: float, other: float, what: str) -> Difference:
-    apart = float(_apart(np.array([one]), np.array([other]))[0])
+    apart = float(distances(np.array([one]), np.array([other]))[0])
     return Difference(apart, what, same=False) if apart else Difference()

@@ -8,9 +8,11 @@ from itertools import zip_longest
 import numpy as np
 
 from compute.generate.steps import StepRecord
+from compute.lens.lens_cells import LensCells
 from compute.views.statistics_table import STATISTICS
 
 from .compare import Difference, logits_difference, statistics_difference, steps_difference
+from .compare_lens import lens_difference
 from .reader import Recording
 from .records import RecordedStep, RecordedTensor, RunInfo
 
@@ -18,7 +20,7 @@ from .records import RecordedStep, RecordedTensor, RunInfo
 @dataclass(frozen=True)
 class StepDiff:
     """One step of both runs. `figures` is the largest difference in logits and probabilities, `statistics` the largest
-    relative difference in statistics, None unless both runs recorded them."""
+    relative difference in statistics, `lens` in the lens, None unless both runs recorded them."""
 
     step: int
     tokens: tuple[int | None, int | None]  # None: that run has no such step
@@ -26,12 +28,16 @@ class StepDiff:
     probabilities: tuple[float, float]
     figures: Difference
     statistics: Difference | None
+    lens: Difference | None
 
     @property
     def same(self) -> bool:
         """True if no recorded value differs."""
         return (
-            self.tokens[0] == self.tokens[1] and self.figures.same and (self.statistics is None or self.statistics.same)
+            self.tokens[0] == self.tokens[1]
+            and self.figures.same
+            and (self.statistics is None or self.statistics.same)
+            and (self.lens is None or self.lens.same)
         )
 
 
@@ -65,7 +71,7 @@ def diff_runs(one: Recording, run: RunInfo, other: Recording, other_run: RunInfo
         steps.append(
             StepDiff(
                 a.index, (a.token, b.token), (a.text, b.text), (a.model_probability, b.model_probability),
-                figures, statistics,
+                figures, statistics, _lens(one.lens(run, a), other.lens(other_run, b)),
             )
         )  # fmt: skip
         if a.token != b.token:
@@ -83,7 +89,7 @@ def _ended(step: int, left: RecordedStep | None, right: RecordedStep | None) -> 
 
     (token, text, probability), (other, other_text, other_probability) = side(left), side(right)
     apart = Difference(float("inf"), "one run has ended", same=False)
-    return StepDiff(step, (token, other), (text, other_text), (probability, other_probability), apart, None)
+    return StepDiff(step, (token, other), (text, other_text), (probability, other_probability), apart, None, None)
 
 
 def _figures(
@@ -110,6 +116,10 @@ def _statistics(
     if table is None or others is None or not names:
         return None
     return statistics_difference(names, _rows(table, shared[0]), _rows(others, shared[1]))
+
+
+def _lens(one: LensCells | None, other: LensCells | None) -> Difference | None:
+    return None if one is None or other is None else lens_difference(one, other)
 
 
 def _rows(table: np.ndarray, rows: list[int]) -> np.ndarray:

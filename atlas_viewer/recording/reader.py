@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from compute.errors import RecordingError
+from compute.errors import RecordingError, UsageError
 from compute.generate.steps import Candidate, StepRecord
 from compute.io.value_type import shown
-from compute.models.architectures import architectures
+from compute.lens.lens_cells import LensCells
+from compute.lens.points import lens_points
+from compute.models.architectures import architectures, describe
 from compute.sampling.options import GenerateOptions
 from compute.views.statistics_table import STATISTICS
 
 from . import columns, validate
 from .columns import RunTables, Table
-from .records import LOGITS, DrawInfo, Head, RecordedStep, RecordedTensor, RunInfo, UiEvent
+from .lens_records import read_lens
+from .records import LOGITS, DrawInfo, Head, LensSteps, RecordedStep, RecordedTensor, RunInfo, UiEvent
 from .safe_open import Database
-from .schema import FIRST_ARCHITECTURE, SCHEMA, Schema
+from .schema import FIRST_ARCHITECTURE, LENS_VERSION, SCHEMA, Schema
 from .validate import Unsound
 
 T = TypeVar("T")
@@ -104,6 +108,25 @@ class Recording:
     def statistics(self, run: RunInfo, step: int) -> np.ndarray | None:
         """The STATISTICS of a step, one record per tensor of `live`; None if they were not recorded."""
         return self._blob("statistics", run, step, STATISTICS, len(self.live)) if run.statistics else None
+
+    @cached_property
+    def lens_points(self) -> tuple[str, ...]:
+        """The points of the residual stream that a recorded lens has. Raises `RecordingError` for a model without."""
+        try:
+            return lens_points(describe(self.head.config))
+        except UsageError as error:
+            raise RecordingError(f"{self.shown}: is damaged (lens: {error}); {self._database.advice}") from None
+
+    def lens(self, run: RunInfo, step: StepRecord) -> LensCells | None:
+        """The lens at the newest rows of a step's context, with its token as the target; None if not recorded."""
+        return self._read(lambda: self._lens(run, step))
+
+    def lens_steps(self, run: RunInfo) -> LensSteps:
+        """How much of the lens is recorded."""
+        if self._database.version < LENS_VERSION:
+            return LensSteps(0, 0)
+        rows = self._read(lambda: list(self._rows(self._tables.lens_tops, "WHERE run = ?", (run.id,))))
+        return LensSteps(len(rows), max((top for _, _, top in rows), default=0))
 
     def weight_statistics(self) -> dict[str, np.ndarray]:
         """The STATISTICS record of every weight, by name, where recorded."""
@@ -257,6 +280,20 @@ class Recording:
         except ValueError as error:
             where = f"{table}, run {run.id}, step {step}, data: {error}"
             raise RecordingError(f"{self.shown}: is damaged ({where}); {self._database.advice}") from None
+
+    def _lens(self, run: RunInfo, step: StepRecord) -> LensCells | None:
+        if self._database.version < LENS_VERSION:
+            return None
+        for _, _, count, top, data in self._rows(self._tables.lens, "WHERE run = ? AND step = ?", (run.id, step.index)):
+            rows = step.context_length
+            try:
+                if count > rows:
+                    raise Unsound(f"{count} positions exceed the context of {rows} tokens")
+                positions = range(rows - count, rows)
+                return read_lens(data, self.lens_points, positions, step.token, top, self.head.config.vocabulary)
+            except ValueError as error:
+                raise Unsound(f"lens, run {run.id}, step {step.index}: {error}") from None
+        return None
 
     def _ui_events(self, table: Table) -> list[UiEvent]:
         return self._read(lambda: [UiEvent(*row[1:]) for row in self._rows(table, "ORDER BY id")])

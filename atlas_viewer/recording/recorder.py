@@ -20,10 +20,12 @@ from compute.forward.engine import Engine
 from compute.generate.steps import StepCaptureLike, StepRecord
 from compute.io.escape import one_line
 from compute.io.system_errors import reason_of
+from compute.lens.lens_cells import LensCells
 from compute.sampling.options import GenerateOptions
 from compute.sampling.sampler import SampleResult
 from compute.text.tokenizer import Tokenizer
 
+from .lens_records import lens_of
 from .records import LOGITS, DrawInfo, Head, RecordedStep, RecordedTensor, RunInfo, UiEvent, head_of, tensors_of
 from .store import Store, create_session
 
@@ -77,7 +79,8 @@ class Recorder:
         self._failure: str | None = None  # why nothing more is accepted; the queue is still written unless `_broken`
         self._broken = False  # the file can no longer be written to
         self._thinned = 0  # steps whose logits and statistics were left out
-        self._runs = 0
+        self._runs = self._lens_top = 0
+        self._config = head.config
         self._run: RunInfo | None = None
         self._options = GenerateOptions()  # the current ones
         self._step = 0
@@ -117,13 +120,15 @@ class Recorder:
         statistics: bool = True,
         parent: int | None = None,
         fork_step: int | None = None,
+        lens_top: int = 0,
     ) -> int:
         """Begin a run and return its number, counted from 1. Later steps, events and cameras belong to it.
 
         logits: "none", "f16" or "f32"; prompt_tokens: everything before the first step; parent, fork_step: for a
         branch, its parent and the step of the parent that its first step replaces. Without a parent, fork_step is
-        the number of steps before the recording began.
+        the number of steps before the recording began. lens_top: tokens of each cell, for steps captured with a lens.
         """
+        self._lens_top = lens_top
         self._runs += 1
         self._step = 0
         run = RunInfo(
@@ -146,7 +151,8 @@ class Recorder:
                 measured, heavy = None, 0
                 self._thinned += 1
             self._heavy += heavy
-        self._put(_Item(lambda store: self._add_step(store, run, step, measured), heavy, (run.id, record.index)))
+        top = self._lens_top
+        self._put(_Item(lambda store: self._add_step(store, run, step, measured, top), heavy, (run.id, record.index)))
 
     def change_options(self, options: GenerateOptions) -> None:
         """Use these options for all later steps."""
@@ -243,7 +249,9 @@ class Recorder:
                 if self._on_step is not None:
                     self._on_step(*item.step)
 
-    def _add_step(self, store: Store, run: RunInfo, step: RecordedStep, measured: StepCaptureLike | None) -> None:
+    def _add_step(
+        self, store: Store, run: RunInfo, step: RecordedStep, measured: StepCaptureLike | None, lens_top: int
+    ) -> None:
         logits = statistics = None
         dtype = LOGITS[run.logits]
         if measured is not None:
@@ -254,7 +262,13 @@ class Recorder:
             if table is not None and run.statistics:
                 statistics = table.tobytes()
                 self._add_weights(store, measured)
-        store.add_step(run.id, step, logits, statistics)
+        store.add_step(run.id, step, logits, statistics, self._lens(step.record, measured, lens_top))
+
+    def _lens(self, record: StepRecord, measured: StepCaptureLike | None, top: int) -> LensCells | None:
+        data = measured.lens if measured is not None and top else None
+        if data is None:
+            return None
+        return lens_of(data, record, self._config, top)
 
     def _add_weights(self, store: Store, measured: StepCaptureLike) -> None:
         if self._measured_weights:

@@ -71,6 +71,14 @@ class RunInfo:
 
 
 @dataclass(frozen=True)
+class LensSteps:
+    """How much of a run's lens is recorded: for how many steps, and how many tokens for each cell; zeros for none."""
+
+    steps: int
+    top: int
+
+
+@dataclass(frozen=True)
 class DrawInfo:
     """The results of a draw that its step's record does not contain; see compute/sampling/sampler.py."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from compute.errors import RecordingError
+from compute.lens.lens_cells import LensCells
 
 from .records import RecordedStep, RunInfo
 from .salvage import DamagedRecording
@@ -63,21 +64,26 @@ def _run(recording: DamagedRecording, run: RunInfo, store: Store) -> int:
     whole = len(steps) == _count(recording, run)
     with store.transaction():
         store.add_run(run if whole else replace(run, stop_reason=None))
-    missing = 0
+    missing = no_lenses = 0
     for step in steps:
         index = step.record.index
         logits, no_logits = _array(recording.logits, run, index)
         statistics, no_statistics = _array(recording.statistics, run, index)
+        lens, no_lens = _lens(recording, run, step)
         missing += no_logits or no_statistics
+        no_lenses += no_lens
         with store.transaction():
             store.add_step(
                 run.id,
                 step,
                 logits,
                 statistics,
+                lens,
             )
     if missing:
         recording.lost.append(f"logits or statistics of {missing} steps of run {run.id}")
+    if no_lenses:
+        recording.lost.append(f"lens of {no_lenses} steps of run {run.id}")
     return len(steps)
 
 
@@ -88,6 +94,14 @@ def _array(read: Callable[[RunInfo, int], np.ndarray | None], run: RunInfo, step
     except RecordingError:
         return None, True
     return None if found is None else found.tobytes(), False
+
+
+def _lens(recording: DamagedRecording, run: RunInfo, step: RecordedStep) -> tuple[LensCells | None, bool]:
+    """The lens of a step, None if it has none, and whether it is damaged."""
+    try:
+        return recording.lens(run, step.record), False
+    except RecordingError:
+        return None, True
 
 
 def _with_seen_context(

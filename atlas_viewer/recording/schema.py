@@ -106,6 +106,15 @@ _TABLES = (
     data BLOB NOT NULL,
     UNIQUE (run, step)
 ) STRICT""",
+    """CREATE TABLE lens (
+    id INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    positions INTEGER NOT NULL,
+    top INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    UNIQUE (run, step)
+) STRICT""",
     """CREATE TABLE events (
     id INTEGER PRIMARY KEY,
     time REAL NOT NULL,
@@ -139,13 +148,16 @@ class Schema:
         return self.tables if version == self.version else self.older[version][0]
 
 
+LENS_VERSION = 3  # the first with a table `lens`
 FIRST_ARCHITECTURE = "gpt2"  # of all recordings of version 1, which do not name it
 
 _COLUMNS_1 = (
     "id, created, program, model, weights_sha256, layers, heads, channels, positions, vocabulary, padded_vocabulary,"
     " end_of_text, weights, kernels, adapter, driver, shaders_sha256, versions"
 )
-_TABLES_1 = (_TABLES[0].replace("    architecture TEXT NOT NULL,\n", ""), *_TABLES[1:])
+_LENS = next(table for table in _TABLES if table.startswith("CREATE TABLE lens "))
+_TABLES_2 = tuple(table for table in _TABLES if table != _LENS)
+_TABLES_1 = (_TABLES_2[0].replace("    architecture TEXT NOT NULL,\n", ""), *_TABLES_2[1:])
 _TO_2 = (
     "ALTER TABLE session RENAME TO session_1",
     _TABLES[0],
@@ -153,7 +165,9 @@ _TO_2 = (
     "DROP TABLE session_1",
 )
 
-SCHEMA = Schema(2, _TABLES, {1: (_TABLES_1, _TO_2)})
+_TO_3 = (_LENS,)
+
+SCHEMA = Schema(3, _TABLES, {1: (_TABLES_1, _TO_2), 2: (_TABLES_2, _TO_3)})
 
 
 def uri(path: Path, mode: str) -> str:

@@ -15,8 +15,10 @@ import numpy as np
 from compute.errors import OutputError, OutputExistsError
 from compute.io.escape import one_line
 from compute.io.output_files import new_path
+from compute.lens.lens_cells import LensCells
 from compute.sampling.options import GenerateOptions
 
+from .lens_records import lens_bytes
 from .records import Head, RecordedStep, RecordedTensor, RunInfo, UiEvent
 from .safe_open import beside
 from .schema import create, uri
@@ -94,8 +96,15 @@ class Store:
         """Store why the run has ended."""
         self._connection.execute("UPDATE runs SET stop_reason = ? WHERE id = ?", (reason, run))
 
-    def add_step(self, run: int, step: RecordedStep, logits: bytes | None, statistics: bytes | None) -> None:
-        """Add a step with its candidates; logits in the run's type, STATISTICS for the live tensors."""
+    def add_step(
+        self,
+        run: int,
+        step: RecordedStep,
+        logits: bytes | None,
+        statistics: bytes | None,
+        lens: LensCells | None = None,
+    ) -> None:
+        """Add a step with its candidates; logits in the run's type, STATISTICS for the live tensors, and the lens."""
         record, draw = step.record, step.draw
         self._add_tokens([record.token, *(candidate.token for candidate in record.top)])
         execute = self._connection.execute
@@ -118,6 +127,11 @@ class Store:
             execute("INSERT INTO logits (run, step, data) VALUES (?,?,?)", (run, record.index, logits))
         if statistics is not None:
             execute("INSERT INTO statistics (run, step, data) VALUES (?,?,?)", (run, record.index, statistics))
+        if lens is not None:
+            self._add_tokens([token for token in np.unique(lens.top_tokens).tolist() if token >= 0])
+            _, positions, top = lens.top_tokens.shape
+            values = (run, record.index, positions, top, lens_bytes(lens))
+            execute("INSERT INTO lens (run, step, positions, top, data) VALUES (?,?,?,?,?)", values)
 
     def set_weight_statistics(self, records: Sequence[tuple[str, bytes]]) -> None:
         """Store one STATISTICS record per weight, given with the weight's name."""

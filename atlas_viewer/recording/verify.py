@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from compute.forward.engine import Engine
 from compute.generate.replay import Replay
 from compute.generate.steps import step_record
+from compute.lens.lens_pass import LensPass
 from compute.text.tokenizer import Tokenizer
 from compute.views.statistics import StatisticsPass
 from compute.views.statistics_table import read_table
 from compute.weights.fingerprint import shaders_sha256, versions
 
 from .compare import TOLERANCE, Difference, logits_difference, statistics_difference, steps_difference
+from .compare_lens import lens_difference
 from .playback import known_text, steps_before
 from .reader import Recording
 from .recorder import draw_info
@@ -69,11 +71,12 @@ def verify_run(
     engine.mark_cached((), 0)  # recompute every row, in the same passes as during recording, to get the same bits
     replay: Replay | None = None
     measure = StatisticsPass(engine, histograms=False) if run.statistics else None
+    lens = LensPass(engine) if recording.lens_steps(run).steps else None
     for step in steps:
         if replay is None or replay.text.options != step.options:
             # Like a run that continues with different options, it reuses the rows of the previous steps.
             replay = Replay(engine, known_text(run, known, step.options, before), recording.head.end_of_text)
-        yield _verdict(recording, run, step, replay, tokenizer, measure, tolerance)
+        yield _verdict(recording, run, step, replay, tokenizer, measure, lens, tolerance)
 
 
 def _verdict(
@@ -83,6 +86,7 @@ def _verdict(
     replay: Replay,
     tokenizer: Tokenizer,
     measure: StatisticsPass | None,
+    lens: LensPass | None,
     tolerance: float,
 ) -> Verdict:
     recorded, index = step.record, step.record.index
@@ -102,6 +106,9 @@ def _verdict(
         names = [tensor.name for tensor in recording.live]
         here = read_table(measure, [engine.registry[name] for name in names])
         apart = apart.joined(statistics_difference(names, table, here))
+    seen = recording.lens(run, recorded)
+    if seen is not None and lens is not None:
+        apart = apart.joined(lens_difference(seen, lens.at(seen.positions, seen.target, seen.top_tokens.shape[2])))
     repeats = draw.token == recorded.token
     if recorded.text != tokenizer.token_text(recorded.token):
         apart = apart.joined(Difference(float("inf"), f"text of token {recorded.token}", same=False))

@@ -248,7 +248,7 @@ class Generation:
         batch.readback = self._free.pop()
         target = batch.readback.buffer
         if self._capturer is not None:
-            self._capturer.encode(encoder, target, self._capture_at)
+            self._capturer.encode(encoder, batch.first_step, target, self._capture_at)
         sampler = self.engine.sampler
         for i in range(len(batch.plans)):
             slot = (batch.first_step + i) % RING

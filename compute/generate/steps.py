@@ -31,6 +31,10 @@ class StepCaptureLike(Protocol):
     def weight_statistics(self) -> np.ndarray | None:
         """STATISTICS [weights]."""
 
+    @property
+    def lens(self) -> bytes | memoryview | None:
+        """Results of the lens as in wgsl/lens/top.wgsl, [rows, points]."""
+
 
 @dataclass(frozen=True)
 class Candidate:

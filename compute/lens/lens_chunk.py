@@ -28,6 +28,8 @@ _NO_TOKEN = 0xFFFFFFFF
 class LensChunk:
     """The lens at every point of `positions` positions. `results`: a result for each cell, [positions, points].
 
+    `aims`: what `aim` writes, as in wgsl/lens/common/aim.wgsl.
+
     The residual stream is gathered into one matrix, normalized, and multiplied by the head's matrix, which is read once
     for all rows.
     """
@@ -40,7 +42,7 @@ class LensChunk:
         check_memory(engine, self.rows)
         head = engine.description.head
         usage = wgpu.BufferUsage
-        self._aim = self._buffer("aim", 4, usage.UNIFORM)
+        self.aims = self._buffer("aim", 4, usage.UNIFORM)
         self._state = self._buffer("state", 12)
         self._raw = self._buffer("residual stream", self.rows * self._channels)
         self._translated: wgpu.GPUBuffer | None = None
@@ -67,7 +69,7 @@ class LensChunk:
         """Choose context rows, target and number of tokens of the dispatches that are submitted from now on."""
         last = self._engine.registry.rows - 1
         words = np.asarray([first, last, _NO_TOKEN if target is None else target, top], np.uint32)
-        self._engine.device.queue.write_buffer(self._aim, 0, words)
+        self._engine.device.queue.write_buffer(self.aims, 0, words)
 
     def submit(
         self,
@@ -108,7 +110,7 @@ class LensChunk:
         run = []
         for buffer, table in entries.items():
             bound: dict[str, Resource] = {
-                "aim": self._aim, "entries": self._table("points", table), "activations": buffer, "rows": self._raw
+                "aim": self.aims, "entries": self._table("points", table), "activations": buffer, "rows": self._raw
             }  # fmt: skip
             run.append(kernel.dispatch((self.positions, len(table), 1), bound, label="lens: gather"))
         return run
@@ -147,7 +149,7 @@ class LensChunk:
         )  # fmt: skip
         source = self._raw if matrices is None or self._translated is None else self._translated
         bound: dict[str, Resource] = {
-            "state": self._state, "params": self._aim, "x": source, "y": self._normed,
+            "state": self._state, "params": self.aims, "x": source, "y": self._normed,
             "scale": resource(self._engine.registry[norm.scale.name].storage.shards[0]),
         }  # fmt: skip
         if norm.shift is not None:
@@ -158,7 +160,7 @@ class LensChunk:
         head, kernels = self._engine.description.head, self._engine.kernels
         cells = self.positions * len(self._points)
         sizes = {"vocabulary": head.vocabulary, "columns": head.columns}
-        aim: dict[str, Resource] = {"aim": self._aim}
+        aim: dict[str, Resource] = {"aim": self.aims}
         scanned = aim | {"logits": self.logits, "parts": self._parts, "block_keys": self._block_keys}
         norms = aim | {"rows": self._raw, "results": self.results}
         return [

@@ -69,7 +69,11 @@ class LensPass:
 
     def all(self, target: int | None = None, top: int = DEFAULT_TOP) -> LensCells:
         """All points of every context row of the latest pass. Blocks, so never call it inside a frame."""
-        while not self.request(range(self._engine.registry.rows), target, top):
+        return self.at(range(self._engine.registry.rows), target, top)
+
+    def at(self, positions: range, target: int | None = None, top: int = DEFAULT_TOP) -> LensCells:
+        """What `request` requests. Blocks."""
+        while not self.request(positions, target, top):
             poll(self._engine.device, wait=True)
             self.take()
         poll(self._engine.device, wait=True)

@@ -12,12 +12,24 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from atlas_viewer.recording.lens_records import lens_of
 from atlas_viewer.recording.records import DrawInfo, RecordedStep, RunInfo, UiEvent
 from atlas_viewer.recording.schema import APPLICATION_ID, SCHEMA
 from atlas_viewer.recording.store import Store, create_session
 from compute.views.statistics_table import STATISTICS
 
-from helpers.make_recordings import HEAD, OPTIONS, PROMPT_TOKENS, TENSORS, draw, step, token_bytes
+from helpers.make_recordings import (
+    CONFIG,
+    HEAD,
+    LENS_TOP,
+    OPTIONS,
+    PROMPT_TOKENS,
+    TENSORS,
+    draw,
+    lens_result,
+    step,
+    token_bytes,
+)
 
 _PAGE_BYTES = 1024
 _STEPS = 2
@@ -31,7 +43,7 @@ Bytes are {"hex": "00ff"}.
 
 @cache
 def sound() -> bytes:
-    """The recording: two runs, the second a branch of the first, with logits, statistics, events and cameras."""
+    """The recording: two runs, the second a branch of the first, with logits, statistics, lens, events and cameras."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.atlas"
         create_session(path, HEAD, TENSORS)
@@ -57,6 +69,7 @@ def sound_version_1() -> bytes:
     connection.execute(table)
     connection.execute(f"INSERT INTO session ({kept}) SELECT {kept} FROM session_2")
     connection.execute("DROP TABLE session_2")
+    connection.execute("DROP TABLE lens")
     connection.execute("PRAGMA user_version = 1")
     connection.execute("VACUUM")
     data = connection.serialize()
@@ -77,7 +90,8 @@ def _fill(store: Store) -> None:
             info = DrawInfo(drawn.highest, drawn.log_total, drawn.scaled_log_total, drawn.kept, drawn.nonfinite)
             recorded = RecordedStep(step(index), run.started + index, OPTIONS, info)
             data = (bytes(2 * HEAD.config.vocabulary), bytes(2 * STATISTICS.itemsize)) if run is first else (None, None)
-            store.add_step(run.id, recorded, *data)
+            lens = lens_of(lens_result(index), recorded.record, CONFIG, LENS_TOP) if run is first else None
+            store.add_step(run.id, recorded, data[0], data[1], lens)
     store.set_weight_statistics([("wte", bytes(STATISTICS.itemsize))])
     for time, kind, value in (
         (0.1, "view", "map"), (0.2, "chosen", 3), (0.3, "name", "first"), (1.0, "options", OPTIONS.as_json()),

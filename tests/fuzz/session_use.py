@@ -8,6 +8,7 @@ from pathlib import Path
 from atlas_viewer.recording.arrays import as_csv, as_json, as_npz
 from atlas_viewer.recording.cameras import recorded_camera_track
 from atlas_viewer.recording.diff import diff_runs
+from atlas_viewer.recording.lens_columns import lens_columns, lens_csv
 from atlas_viewer.recording.player import Player
 from atlas_viewer.recording.reader import Recording
 from atlas_viewer.recording.recover import recover
@@ -56,6 +57,9 @@ def _export(recording: Recording) -> None:
     for run in runs[-2:]:
         as_npz(recording, run)
         diff_runs(recording, run, recording, runs[0])
+        columns = lens_columns(recording, run)
+        if columns is not None:
+            lens_csv(recording, run, columns).encode()
     recording.weight_statistics()
 
 

@@ -27,7 +27,9 @@ JSON = (
 )  # fmt: skip
 
 # The rowid itself is always a whole number.
-_ROWIDS = {(table, "id") for table in ("session", "tensors", "tokens", "options", "runs", "logits", "statistics")} | {
+_ROWIDS = {
+    (table, "id") for table in ("session", "tensors", "tokens", "options", "runs", "logits", "statistics", "lens")
+} | {
     ("events", "id"),
     ("cameras", "id"),
 }

@@ -9,6 +9,7 @@ import numpy as np
 from atlas_viewer.recording.recorder import Recorder
 from atlas_viewer.recording.records import Head, RecordedTensor
 from compute.generate.steps import Candidate, StepRecord
+from compute.lens.lens_cells import HEADER, result_words
 from compute.models.config import ModelConfig
 from compute.sampling.options import GenerateOptions
 from compute.sampling.sampler import SampleResult
@@ -19,6 +20,7 @@ HEAD = Head(
     "2026-11-24T12:00:00+00:00", "atlas-viewer 9.9", "made up", "ab" * 32, CONFIG, 299, "f32", "rows", "no adapter",
     "no driver", "cd" * 32, {"python": "3.11.7", "wgpu": "0.32.0"},
 )  # fmt: skip
+LENS_POINTS, LENS_TOP = 2, 3
 TENSORS = [
     RecordedTensor("wte", "weight", 384, 8),
     RecordedTensor("h.0.resid_pre", "activation", None, 8),
@@ -63,12 +65,30 @@ def draw(index: int) -> SampleResult:
 class StepCapture:
     """Stands for the capture of pass `index`."""
 
-    def __init__(self, index: int) -> None:
+    def __init__(self, index: int, *, lens: bool = False) -> None:
         generator = np.random.default_rng(index)
         self.logits = generator.standard_normal(CONFIG.vocabulary, np.float32)
         self.statistics = _table(generator, 2)
         self.weight_statistics = _table(generator, 1)
         self.data = self.logits.tobytes()
+        self.lens = lens_result(index) if lens else None
+
+
+def lens_result(index: int) -> bytes:
+    """What the lens of pass `index` writes, as in wgsl/lens/top.wgsl: every row of the first pass, then the newest."""
+    generator = np.random.default_rng(1000 + index)
+    rows = step(index).context_length if index == 0 else 1
+    words = np.zeros((rows, LENS_POINTS, result_words(LENS_TOP)), np.uint32)
+    words[..., 3] = CONFIG.vocabulary  # finite logits
+    floats = words.view(np.float32)
+    floats[..., :2] = generator.random((rows, LENS_POINTS, 2))
+    floats[..., 6:9] = generator.random((rows, LENS_POINTS, 3))
+    logits = -np.sort(generator.random((rows, LENS_POINTS, LENS_TOP)), axis=-1)
+    words[..., HEADER::2] = generator.permuted(np.tile(np.arange(200), (rows, LENS_POINTS, 1)), axis=-1)[..., :LENS_TOP]
+    floats[..., HEADER + 1 :: 2] = logits
+    floats[..., 4] = logits[..., 1]
+    words[..., 5] = 1
+    return words.tobytes()
 
 
 def _table(generator: np.random.Generator, count: int) -> np.ndarray:
@@ -79,13 +99,15 @@ def _table(generator: np.random.Generator, count: int) -> np.ndarray:
     return table
 
 
-def make_session(path: Path, steps: int = 12, *, logits: str = "f16", reason: str | None = "length") -> Path:
-    """Record one run of `steps` steps, with an event and two cameras."""
+def make_session(
+    path: Path, steps: int = 12, *, logits: str = "f16", reason: str | None = "length", lens: bool = False
+) -> Path:
+    """Record one run of `steps` steps, with an event and two cameras, and if asked for with the lens."""
     recorder = Recorder(path, HEAD, TENSORS, token_bytes)
-    recorder.begin_run("a prompt", PROMPT_TOKENS, OPTIONS, logits=logits)
+    recorder.begin_run("a prompt", PROMPT_TOKENS, OPTIONS, logits=logits, lens_top=LENS_TOP if lens else 0)
     recorder.camera("strip", {"zoom": 1.0, "x": 320.0, "y": 180.0})
     for index in range(steps):
-        recorder.step(step(index), draw(index), StepCapture(index))
+        recorder.step(step(index), draw(index), StepCapture(index, lens=lens))
     recorder.event("chose", {"step": 3})
     recorder.camera("strip", {"zoom": 4.0, "x": 100.0, "y": 90.5})
     if reason is not None:

@@ -50,6 +50,7 @@ ROWS = {
     "candidates": "step = 1 AND place = 2",
     "logits": "step = 1",
     "statistics": "step = 1",
+    "lens": "step = 1",
     "events": "id = 1",
     "cameras": "id = 1",
 }
@@ -63,7 +64,7 @@ NEEDED = {"run", "step", "token", "context_start", "context_length"}
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_session(tmp_path_factory.mktemp("sound") / "sound.atlas", steps=STEPS)
+    return make_session(tmp_path_factory.mktemp("sound") / "sound.atlas", steps=STEPS, lens=True)
 
 
 @pytest.fixture(autouse=True)
@@ -93,9 +94,10 @@ def read_everything(path: Path) -> None:
         for read in (recording.events, recording.cameras, recording.weight_statistics):
             read()
         for run in recording.runs():
-            for step in range(len(recording.steps(run))):
+            for step, known in enumerate(recording.steps(run)):
                 recording.logits(run, step)
                 recording.statistics(run, step)
+                recording.lens(run, known.record)
             for token in run.prompt_tokens:
                 recording.token_bytes(token)
 
@@ -237,8 +239,8 @@ def test_a_hostile_value_in_any_column(hostile: Hostile, sound: Path, table: str
             else:
                 assert steps == STEPS, where
                 assert lost or place.column in ("run", "step"), where
-        # Logits, statistics and candidates of a missing step are never read.
-        orphan = place.column in ("run", "step") and table in ("logits", "statistics", "candidates")
+        # Logits, statistics, lens and candidates of a missing step are never read.
+        orphan = place.column in ("run", "step") and table in ("logits", "statistics", "lens", "candidates")
         assert attack.refused or orphan, place
 
 

@@ -138,7 +138,7 @@ def test_mutated_files_are_recovered_or_refused_in_time(tmp_path: Path, sound: P
                 refused += 1
             else:
                 recovered += 1
-                assert found.steps or not found.lost
+                assert found.steps or set(found.lost) <= {"steps that belong to no run"}
                 use(target)
                 target.unlink()
         assert [file.name for file in tmp_path.iterdir()] == ["a.atlas"]
