@@ -125,7 +125,8 @@ class Recording:
         """How much of the lens is recorded."""
         if self._database.version < LENS_VERSION:
             return LensSteps(0, 0)
-        rows = self._read(lambda: list(self._rows(self._tables.lens_tops, "WHERE run = ?", (run.id,))))
+        of_steps = "WHERE run = ? AND step IN (SELECT step FROM steps WHERE run = ?)"
+        rows = self._read(lambda: list(self._rows(self._tables.lens_tops, of_steps, (run.id, run.id))))
         return LensSteps(len(rows), max((top for _, _, top in rows), default=0))
 
     def weight_statistics(self) -> dict[str, np.ndarray]:
