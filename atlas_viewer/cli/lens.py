@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
+from atlas_viewer.state.quoting import quoted
 from compute.api.lens import Lens
 from compute.api.load import load
 from compute.api.model import Model
@@ -21,6 +23,7 @@ from .output_paths import check_target, generation_files
 from .shared import load_options, model_spec, read_prompt
 from .text_grid import grid
 
+PICTURES = (".png", ".svg")
 _CELL = 11  # characters
 
 
@@ -32,18 +35,36 @@ def run(arguments: argparse.Namespace) -> int:
             *edit_files(arguments),
             *([arguments.lens_file] if arguments.lens_file else []),
         ]
-        check_target(arguments.out, reads, ".npz")
+        check_target(arguments.out, reads, ".npz", *PICTURES)
     prompt, edits = read_prompt(arguments.prompt), given_edits(arguments)
     model = load(model_spec(arguments), options=load_options(arguments, arguments.context))
     lens = model.lens(prompt, top=arguments.top, target=arguments.target, lens_file=arguments.lens_file, edits=edits)
     if arguments.out is not None:
-        write_npz(arguments.out, arrays(lens))
+        _write(arguments.out, model, lens, prompt)
     if arguments.json:
         print(json.dumps(as_json(model, lens), ensure_ascii=False, allow_nan=False))
     elif arguments.out is None:
         print("\n".join(lines(model, lens)))
     report_edits(lens.report)
     return 0
+
+
+def _write(path: Path, model: Model, lens: Lens, prompt: str) -> None:
+    if path.suffix.lower() not in PICTURES:
+        write_npz(path, arrays(lens))
+        return
+    from atlas_viewer.export.lens_picture import lens_picture, write_lens_picture
+
+    def text(token: int) -> str:
+        return texts_of(model, [token], label=False)[0] if model.fits_tokenizer else f"id:{token}"
+
+    read = "" if lens.lens_file is None else f", lens file {one_line(lens.lens_file)}"
+    notes = [f"model {model.name}, {one_line(model.adapter)}{read}", f"text {quoted(prompt)}", *edit_lines(lens.report)]
+    columns = [(position, text(token), False) for position, token in enumerate(lens.tokens)]
+    target = "" if lens.target is None else quoted(text(lens.target))
+    kind = "Logit lens" if lens.lens_file is None else "Lens"
+    picture = lens_picture(f"{kind} of {model.name}", notes, lens.points, lens, columns, text, target)
+    write_lens_picture(path, picture)
 
 
 def as_json(model: Model, lens: Lens) -> dict[str, object]:

@@ -19,11 +19,11 @@ from .edits import edit_files
 from .shared import model_spec
 
 
-def check_target(path: Path, reads: Iterable[Path] = (), suffix: str = "") -> None:
+def check_target(path: Path, reads: Iterable[Path] = (), *suffixes: str) -> None:
     """Raise `OutputError` if `path` clearly cannot or must not be written to.
 
     reads: files that the command reads. Neither they nor any recording may be replaced; devices and pipes may still be
-    written to. suffix: required ending of the name, except for a device or pipe; any other ending raises `UsageError`.
+    written to. suffixes: allowed endings of the name, except for a device or pipe; another ending raises `UsageError`.
     """
     status, shown = _status(path), one_line(path)
     if status is not None and stat.S_ISDIR(status.st_mode):
@@ -38,8 +38,9 @@ def check_target(path: Path, reads: Iterable[Path] = (), suffix: str = "") -> No
         )
     if not os.access(folder, os.W_OK):
         raise OutputError(f"{shown}: cannot be written (the folder is read-only); choose another path")
-    if suffix and path.suffix.lower() != suffix and path.parts[:2] != ("/", "dev"):
-        raise UsageError(f"{shown}: the output is {suffix[1:].upper()}; give a name that ends in {suffix}")
+    if suffixes and path.suffix.lower() not in suffixes and path.parts[:2] != ("/", "dev"):
+        kinds, endings = " or ".join(suffix[1:].upper() for suffix in suffixes), " or ".join(suffixes)
+        raise UsageError(f"{shown}: the output is {kinds}; give a name that ends in {endings}")
     check_replaced(path, reads)
 
 

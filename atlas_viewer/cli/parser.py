@@ -186,8 +186,9 @@ def _add_lens(lens: argparse.ArgumentParser) -> None:
     lens.add_argument(
         "--out",
         type=file_path,
-        metavar="F.npz",
-        help="write top_tokens and top_logits [points, positions, K] to this file",
+        metavar="F",
+        help="write a file: .npz with top_tokens and top_logits [points, positions, K], or .png or .svg with the grid"
+        " as a picture",
     )
 
 

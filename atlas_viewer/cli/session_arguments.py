@@ -100,7 +100,11 @@ def _add_record(record: argparse.ArgumentParser) -> None:
 def _add_export(export: argparse.ArgumentParser) -> None:
     add_recording(export)
     export.add_argument(
-        "--run", type=int, default=None, metavar="N", help="run for pictures, video and arrays (default: the last)"
+        "--run",
+        type=int,
+        default=None,
+        metavar="N",
+        help="run for pictures, video, arrays and lens (default: the last)",
     )
     group = export.add_argument_group("what to write (at least one)")
     group.add_argument(
@@ -110,6 +114,12 @@ def _add_export(export: argparse.ArgumentParser) -> None:
         "--csv", nargs="?", const="-", metavar="F.csv", help="one line per step (default: standard output)"
     )
     group.add_argument("--npz", type=file_path, metavar="F.npz", help="all arrays, including logits and statistics")
+    group.add_argument(
+        "--lens",
+        type=file_path,
+        metavar="F",
+        help="the recorded lens: .csv with a line for each token of each cell; .png or .svg with the grid as a picture",
+    )
     group.add_argument("--png", type=file_path, metavar="DIR", help="one picture per step, in this folder")
     group.add_argument("--video", type=file_path, metavar="F.mp4", help="a video: .mp4, .mkv or .webm")
     pictures = export.add_argument_group("pictures and video")

@@ -16,8 +16,12 @@ from compute.text.tokenizer import load_tokenizer
 from compute.weights.checkpoint import model_files
 
 from .output_paths import check_folder, check_replaced, check_target, recording_files
+from .session_lens import SUFFIXES, export_lens
 from .session_source import recorded_source, recorded_weights
 from .shared import check_camera, load_options
+
+_FILES = ("json", "csv", "npz", "video", "lens")
+_SUFFIXES = {"npz": (".npz",), "lens": SUFFIXES}
 
 
 def export(arguments: argparse.Namespace) -> int:
@@ -30,6 +34,8 @@ def export(arguments: argparse.Namespace) -> int:
             _put(arguments.csv, as_csv(recording))
         if arguments.npz is not None:
             write_output(arguments.npz, as_npz(recording, recording.run(arguments.run)))
+        if arguments.lens is not None:
+            export_lens(arguments.lens, recording, recording.run(arguments.run))
         if arguments.png is not None or arguments.video is not None:
             _pictures(arguments, recording)
     return 0
@@ -37,15 +43,15 @@ def export(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> None:
     """Raise the errors that can be predicted before any work is done."""
-    files = [arguments.json, arguments.csv, arguments.npz, arguments.video]
+    files = [getattr(arguments, name) for name in _FILES]
     if not any(target is not None for target in (*files, arguments.png)):
-        raise UsageError("session export: no output; give --video, --png, --json, --csv or --npz")
+        raise UsageError("session export: no output; give --video, --png, --json, --csv, --npz or --lens")
     reads = recording_files(arguments.file)
     if hasattr(arguments, "model"):
         reads += model_files(arguments.model)
-    for target in files:
+    for name, target in zip(_FILES, files, strict=True):
         if target not in (None, "-"):
-            check_target(Path(target), reads, ".npz" if target is arguments.npz else "")
+            check_target(Path(target), reads, *_SUFFIXES.get(name, ()))
     written = [os.path.realpath(target) for target in (*files, arguments.png) if target not in (None, "-")]
     if len(set(written)) < len(written):
         raise OutputError("session export: two outputs have the same path; choose another path for one of them")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import unicodedata
 from collections.abc import Iterator, Sequence
+
+from atlas_viewer.media.text_width import columns_of, cut
 
 
 def grid(names: Sequence[str], columns: Sequence[str], rows: Sequence[Sequence[str]], cell: int) -> Iterator[str]:
@@ -26,16 +27,5 @@ def _line(name: str, texts: Sequence[str], label: int, cell: int) -> str:
 
 def _padded(text: str, width: int) -> str:
     """The text in exactly `width` columns of a terminal; an ellipsis replaces what does not fit."""
-    if columns_of(text) > width:
-        while columns_of(text) > width - 1:
-            text = text[:-1]
-        text += "\u2026"
+    text = cut(text, width)
     return text + " " * (width - columns_of(text))
-
-
-def columns_of(text: str) -> int:
-    """Columns that a terminal needs for the text."""
-    return sum(
-        0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
-        for character in text
-    )

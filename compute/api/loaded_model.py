@@ -51,6 +51,11 @@ class LoadedModel:
         return self._engine.model_name
 
     @property
+    def adapter(self) -> str:
+        """The name of the adapter that runs the model."""
+        return self._engine.adapter_name
+
+    @property
     def config(self) -> ModelConfig:
         """The sizes of the model."""
         return self._engine.config

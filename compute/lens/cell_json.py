@@ -29,6 +29,10 @@ class Cells(Protocol):
         """float32, in nats."""
 
     @property
+    def decided(self) -> np.ndarray:
+        """int32 [positions], index of the point from which the final likeliest token is the likeliest."""
+
+    @property
     def nonfinite(self) -> np.ndarray:
         """int32, logits that are not finite."""
 
