@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 import atlas_viewer as av
+from compute.io.escape import one_line
 
 from helpers.command_line import PROMPT, Run, assert_one_line, no_constants
 from helpers.json_schemas import errors
@@ -89,6 +91,28 @@ def test_the_arrays(run: Run, model: av.Model, tmp_path: Path) -> None:
     printed(run, "lens", PROMPT, "--out", path)
     with np.load(path) as arrays:
         assert sorted(arrays.files) == ["top_logits", "top_tokens"]
+
+
+def test_the_grid_is_a_picture(run: Run, model: av.Model, tmp_path: Path) -> None:
+    lens = model.lens(TEXT, target=" Lily")
+    for suffix in ("png", "svg"):
+        result = run("lens", TEXT, "--target", " Lily", "--out", tmp_path / f"a.{suffix}")
+        assert (result.status, result.out, result.err) == (0, "", "")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    root = ElementTree.fromstring((tmp_path / "a.svg").read_bytes())
+    texts = [element.text or "" for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts[0] == "Logit lens of stories"
+    assert f"model stories, {model.adapter}" in texts
+    assert '#n: rank of " Lily", from 0' in texts
+    assert lens.target_rank is not None
+    shown = {
+        f"{100 * probability:.0f}% #{rank}"
+        for probability, rank in zip(lens.top_probabilities[..., 0].flat, lens.target_rank.flat, strict=True)
+    }
+    assert shown <= set(texts)
+    for token in {*lens.tokens, *lens.top_tokens[..., 0].flat}:
+        text = one_line(model.tokenizer.token_text(int(token))).replace(" ", "\u00b7")
+        assert len(text) > 11 or text in texts
 
 
 def test_a_grid_names_every_token(run: Run) -> None:
