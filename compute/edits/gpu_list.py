@@ -15,8 +15,9 @@ from .selection import Span
 from .targets import Kind
 
 _HEAD_WORDS = 4
-_RECORD_WORDS = 16
+_RECORD_WORDS = 17
 _OPERATORS = {"=": 0, "+=": 1, "*=": 2}
+_EVERY_SEQUENCE = 2**32 - 1
 _SMALLEST = 4096  # words of a buffer
 _TEXT_START = 0  # the word that contains it
 
@@ -124,7 +125,8 @@ def _record(edit: ResolvedEdit, offset: int) -> list[int]:
     strides = [stride if size > 1 else 0 for size, stride in zip(values.shape, (outer * inner, inner, 1), strict=True)]
     rows, parts, columns = ([span.first, span.end, span.step] for span in spans)
     head = [_OPERATORS[edit.edit.op], *rows, selection.base, selection.group]
-    return [*head, *parts, *columns, offset, *strides]
+    sequence = _EVERY_SEQUENCE if edit.sequence is None else edit.sequence
+    return [*head, *parts, *columns, offset, *strides, sequence]
 
 
 def _bounded(span: Span, size: int) -> Span:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,22 +29,32 @@ class Placed:
 
 @dataclass(frozen=True, eq=False)
 class ResolvedEdit:
-    """An edit that can be applied. values: float32 [rows, outer, inner], where an axis of 1 stands for all."""
+    """An edit that can be applied. values: float32 [rows, outer, inner], where an axis of 1 stands for all.
+
+    sequence: the one text of a batch that it applies to, by its number; None for all.
+    """
 
     edit: Edit
     target: Target
     selection: Selection
     values: np.ndarray
+    sequence: int | None = None
 
     def __str__(self) -> str:
         return str(self.edit)
 
     def same(self, other: ResolvedEdit) -> bool:
         """True when both change the same values in the same way."""
-        mine, theirs = (self.edit.op, self.target.kind, self.target.point), (
-            other.edit.op, other.target.kind, other.target.point,
+        mine, theirs = (self.edit.op, self.target.kind, self.target.point, self.sequence), (
+            other.edit.op, other.target.kind, other.target.point, other.sequence,
         )  # fmt: skip
         return mine == theirs and self.selection == other.selection and np.array_equal(self.values, other.values)
+
+    def only_in(self, sequence: int) -> ResolvedEdit:
+        """The same edit for one text of a batch. Only of tensors with a row for every token of the batch."""
+        if self.target.kind in (Kind.WEIGHT, Kind.LOGITS):
+            raise ValueError(f"{self}: applies to all texts of a batch")
+        return replace(self, sequence=sequence)
 
     @property
     def first_row(self) -> int | None:

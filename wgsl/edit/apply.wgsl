@@ -25,6 +25,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     if (id.y >= state.rows) { return; }
     let row = state.first_row + id.y;
 {% endif %}
+    edited_sequence = sequence_of(row);
     let position = edits[0] + state.context_start + row - sequence_start(row);
     let at = id.y * COLUMNS + id.x;
     let value = edited(params.point, position, id.x, y[at], true);

@@ -39,6 +39,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     let keys = row + 1u - first;
     let first_key = edits[0] + state.context_start;
     let position = first_key + row - first;
+    edited_sequence = row / rows.sequence;
     for (var quad = thread; quad < HEAD_QUADS; quad += THREADS) {
         query[quad] = qkv[row * 3u * CHANNEL_QUADS + head * HEAD_QUADS + quad];
     }

@@ -45,6 +45,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     let counted = r < state.rows;
     let first_key = edits[0] + state.context_start;
     let position = first_key + last - start;
+    edited_sequence = sequence_of(last);
     for (var quad = thread; quad < HEAD_QUADS; quad += THREADS) {
         query[quad] = qkv[r * 3u * CHANNEL_QUADS + head * HEAD_QUADS + quad];
     }

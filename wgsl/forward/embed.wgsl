@@ -51,6 +51,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     var from_position = position_table[position * QUADS + quad];
 {% if edited %}
     let at = edits[0] + state.context_start + row - sequence_start(row);
+    edited_sequence = sequence_of(row);
 {% endif %}
 {% if "tokens" in edited %}
     from_token = edited4(params.tokens_point, at, quad, from_token, true);

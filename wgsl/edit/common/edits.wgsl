@@ -1,13 +1,17 @@
 {# The list of edits, see compute/edits/gpu_list.py. `edits` consists of: the index in the text of history word 0; the
    first words of the records and of the values; an unused word; for each edited tensor ("point") the numbers of its
-   first edit and of the one after its last; 16 words per edit; the values.
-   Needs bindings for `edits` and `counts`. #}
+   first edit and of the one after its last; RECORD words per edit; the values.
+   Needs bindings for `edits` and `counts`. Kernels that take batches set `edited_sequence` first. #}
 {% macro declare(edits_binding, counts_binding) %}
 @group(0) @binding({{ edits_binding }}) var<storage, read> edits: array<u32>;
 // [0]: attention rows that edits left without a key; [1 + e]: values that edit e has changed.
 @group(0) @binding({{ counts_binding }}) var<storage, read_write> counts: array<atomic<u32>>;
+const RECORD = 17u;
 const NOT_SELECTED = 0xffffffffu;
+const EVERY_SEQUENCE = 0xffffffffu;
 const MINUS_INFINITY = 0xff800000u;
+// The sequence of a batch that the edited row belongs to.
+var<private> edited_sequence = 0u;
 
 // Where `number` is in the span first, first + step, ... below end, which is stored in three words from `at` on.
 fn span_index(at: u32, number: u32) -> u32 {
@@ -18,7 +22,9 @@ fn span_index(at: u32, number: u32) -> u32 {
 }
 // `value` after edit `e`, if that selects it.
 fn after_edit(e: u32, position: u32, outer: u32, inner: u32, value: f32, counted: bool) -> f32 {
-    let record = edits[1] + 16u * e;
+    let record = edits[1] + RECORD * e;
+    let sequence = edits[record + 16u];
+    if (sequence != EVERY_SEQUENCE && sequence != edited_sequence) { return value; }
     let i = span_index(record + 1u, position);
     let j = span_index(record + 6u, outer);
     let k = span_index(record + 9u, inner);
@@ -39,7 +45,7 @@ fn after_edit(e: u32, position: u32, outer: u32, inner: u32, value: f32, counted
 fn edited(point: u32, position: u32, column: u32, value: f32, counted: bool) -> f32 {
     var result = value;
     for (var e = edits[4u + 2u * point]; e < edits[5u + 2u * point]; e++) {
-        let record = edits[1] + 16u * e;
+        let record = edits[1] + RECORD * e;
         let base = edits[record + 4u];
         if (column >= base) {
             let part = edits[record + 5u];

@@ -3,3 +3,7 @@
 fn sequence_start(row: u32) -> u32 {
     return row - row % state.sequence;
 }
+// The number of that sequence in the batch.
+fn sequence_of(row: u32) -> u32 {
+    return row / state.sequence;
+}
