@@ -28,6 +28,7 @@ from .arguments import (
     file_path,
 )
 from .edit_argument import add_edit
+from .intervention_arguments import add_compare, add_patch
 from .models_arguments import add_models
 from .session_arguments import add_session
 
@@ -66,6 +67,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_score(command("score", "print how well the model predicts a text, token by token"))
     _add_lens(command("lens", "print what the model would predict after each block (logit lens)"))
     _add_attribute(command("attribute", "print what each part of the model adds to a logit"))
+    add_patch(command("patch", "print what each part of one run does in another run (activation patching)"))
+    add_compare(command("compare", "compare two passes tensor by tensor"))
     _add_bench(command("bench", "measure the speed of prefill, decode, strip, map and frames on this adapter"))
     add_session(command("session", "record runs; verify, compare, replay and export recordings"))
     add_models(command("models", "fetch, verify and convert models"))
@@ -280,6 +283,8 @@ _COMMANDS = {
     "score",
     "lens",
     "attribute",
+    "patch",
+    "compare",
     "bench",
     "session",
     "models",

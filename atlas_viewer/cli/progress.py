@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from tqdm import tqdm
@@ -23,3 +24,15 @@ def bytes_bar(name: str, total: int) -> tqdm[Any]:
 def counted(items: Iterable[T], total: int, unit: str) -> Iterator[T]:
     """Yield `items` while a bar counts them."""
     yield from tqdm(items, total=total, unit=f" {unit}", disable=None, file=progress_stream())
+
+
+@contextlib.contextmanager
+def copies_bar() -> Iterator[Callable[[int, int], None]]:
+    """A bar for copies of a text that run; yields a function that takes how many have run, and of how many."""
+    with tqdm(total=0, unit=" copies", disable=None, leave=False, file=progress_stream()) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield progress

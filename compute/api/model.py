@@ -26,14 +26,14 @@ from .explain import explained
 from .generation import Generation
 from .kept import Kept
 from .lens import Lens, lens_of
-from .loaded_model import LoadedModel
 from .names import Scheme
+from .patching_model import PatchingModel
 from .run import Rows, Run
 from .score import Score, predictions, scored
 from .texts import is_batch
 
 
-class Model(LoadedModel):
+class Model(PatchingModel):
     """A model on the GPU. `load` makes it; only one thread may use it.
 
     >>> import atlas_viewer as av

@@ -31,14 +31,15 @@ class EditedPrograms:
         self.decode: Program = choice.decode
         self.prefill: RowsProgram = choice.prefill
 
-    def set(self, edits: Sequence[ResolvedEdit], *, fresh: bool) -> None:
+    def set(self, edits: Sequence[ResolvedEdit], *, fresh: bool, slots: Sequence[str] = ()) -> None:
         """Apply these edits, and no others, in passes that are planned from now on.
 
-        fresh: count from 0 what they change in passes; otherwise edits that stay keep their counts.
+        fresh: count from 0 what they change in passes; otherwise edits that stay keep their counts. slots: tensors that
+        the programs can edit besides, so that lists of edits of these follow one another with the same programs.
 
         Raises `MemoryBudgetError` when copies of weights do not fit; the edits before then stay in force.
         """
-        slots = self._slots(edits)
+        slots = tuple(dict.fromkeys([*slots, *(edit.target.slot for edit in edits)]))
         weights = tuple(dict.fromkeys(e.target.point for e in edits if e.target.kind is Kind.WEIGHT))
         missing = tuple(name for name in weights if name not in self.copies)
         check_memory(self._memory, missing)
@@ -78,9 +79,6 @@ class EditedPrograms:
     def effects(self) -> Effects:
         """What the edits have changed since they were set. Blocks."""
         return self._list.effects(self.edits) if self._list is not None and self.edits else Effects((), 0)
-
-    def _slots(self, edits: Sequence[ResolvedEdit]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(edit.target.slot for edit in edits))
 
 
 def _same(slot: str, before: Sequence[ResolvedEdit], after: Sequence[ResolvedEdit]) -> bool:

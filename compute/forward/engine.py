@@ -87,18 +87,18 @@ class Engine:
         """The edits in force."""
         return self._edited.edits
 
-    def set_edits(self, edits: Sequence[ResolvedEdit], *, fresh: bool = False) -> None:
+    def set_edits(self, edits: Sequence[ResolvedEdit], *, fresh: bool = False, slots: Sequence[str] = ()) -> None:
         """Apply these edits, and no others, in passes that are planned from now on; no pass may be in flight.
 
         Cached rows from the first one on that the edits make different are computed again by the next pass. Edited
         weights have another storage in the registry. fresh: count from 0 what the edits change, otherwise edits that
-        stay keep their counts. Raises `MemoryBudgetError`.
+        stay keep their counts. slots: see `EditedPrograms.set`. Raises `MemoryBudgetError`.
         """
         if not edits and not self.edits:
             return
         before = self.edits
         first = first_changed_row(before, edits)
-        self._edited.set(edits, fresh=fresh)
+        self._edited.set(edits, fresh=fresh, slots=slots)
         self._edited.set_text_start(self._text_start)
         self.edit_changes += 1
         for name in {edit.target.point for edit in (*before, *edits) if edit.target.kind is Kind.WEIGHT}:

@@ -1,0 +1,185 @@
+"""Activation patching and ablation of whole texts, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from compute.edits.grammar import Edit
+from compute.edits.resolved import ResolvedEdit
+from compute.errors import UsageError, option
+from compute.forward.engine import Engine
+from compute.forward.whole_pass import WholePass
+from compute.io.escape import one_line
+from compute.lens.self_check import SelfCheck
+from compute.patching.cells import Cells, Over
+from compute.patching.patching import COPIES_ROUNDED, itself_check, largest, patched, rounding_error
+from compute.patching.sweep import Measure, Progress, Sweep, collected
+
+from .activation_reader import ActivationReader
+from .edited import edited
+
+Direction = Literal["denoise", "noise"]
+
+
+@dataclass(frozen=True)
+class Patching:
+    """What parts of one run do in another run of the model. Arrays are float64 [layers, positions] or [layers, heads].
+
+    A difference is the logit of `target` minus that of `against` after the last token.
+
+    clean, corrupt: the token ids of the two texts. direction: "denoise" patches clean activations into the corrupt run,
+    "noise" corrupt ones into the clean run. over: what is patched.
+    values: the difference with the cell patched, as (patched - corrupt) / (clean - corrupt): 0 is the corrupt run, 1
+    the clean one. NaN everywhere when both runs have the same difference.
+    control: the same with a random vector in place of the patch's change, as long in each row; None unless asked for.
+    changed: int64, how many values of the activation the patch changed.
+    error: how much one of `values` changes when the residual stream is rounded differently: the largest of 4 tries.
+    edits: those in force in both runs. checks: patching the run with itself changes nothing.
+    """
+
+    clean: list[int]
+    corrupt: list[int]
+    target: int
+    against: int
+    direction: Direction
+    over: Over
+    clean_difference: float
+    corrupt_difference: float
+    values: np.ndarray
+    control: np.ndarray | None
+    changed: np.ndarray
+    error: float
+    edits: tuple[str, ...]
+    checks: tuple[SelfCheck, ...]
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """How a logit changes when one part of the model adds nothing, at all positions.
+
+    logit: of `target` after the last token, or how far it is above that of `against`.
+    heads: float64 [layers, heads], the logit without the head minus `logit`: its values in `attn.out` are 0.
+    mlps: float64 [layers], the same without the MLP: `mlp.c_proj` is 0, its bias included.
+    error: how much the logit changes when the residual stream is rounded differently: the largest of 4 tries.
+    edits: those in force throughout. checks: scaling a head by 1 changes nothing.
+    """
+
+    tokens: list[int]
+    target: int
+    against: int | None
+    logit: float
+    heads: np.ndarray
+    mlps: np.ndarray
+    error: float
+    edits: tuple[str, ...]
+    checks: tuple[SelfCheck, ...]
+
+
+@dataclass(frozen=True)
+class _Side:
+    """A run of a text: its tokens, the edits in force, what was measured, and activations by name."""
+
+    tokens: list[int]
+    edits: tuple[ResolvedEdit, ...]
+    measured: float
+    activations: Mapping[str, np.ndarray]
+
+
+class Patcher:
+    """Runs the passes of patching and ablation on the engine of a model."""
+
+    def __init__(self, engine: Engine, passes: WholePass, reader: Callable[[], ActivationReader]) -> None:
+        self._engine, self._passes, self._reader = engine, passes, reader
+
+    def patch(
+        self,
+        texts: tuple[list[int], list[int]],
+        tokens: tuple[int, int],
+        over: Over,
+        direction: Direction,
+        edits: Sequence[Edit],
+        *,
+        control: bool,
+        progress: Progress | None,
+    ) -> Patching:
+        """texts: clean and corrupt; tokens: target and against. Blocks. Raises `AtlasError`s."""
+        checked("over", over, Over)
+        checked("direction", direction, Direction)
+        if len(texts[0]) != len(texts[1]):
+            raise UsageError(
+                f"the clean text has {len(texts[0])} tokens, the corrupt one {len(texts[1])}: give texts of the same"
+                " number of tokens, so that positions correspond"
+            )
+        measure = Measure(*tokens)
+        cells = Cells.of(self._engine.description, over, len(texts[0]))
+        clean, corrupt = (self._side(text, edits, measure, cells.names) for text in texts)
+        base, source = (corrupt, clean) if direction == "denoise" else (clean, corrupt)
+        sweep = Sweep(self._engine, self._passes, base.tokens, measure, base.edits, cells.slots)
+        found = patched(
+            sweep, cells, base.activations, source.activations, base.measured, control=control, progress=progress
+        )
+        whole = clean.measured - corrupt.measured
+        whole = whole if np.isfinite(whole) and whole else np.nan
+        return Patching(
+            clean=clean.tokens,
+            corrupt=corrupt.tokens,
+            target=tokens[0],
+            against=tokens[1],
+            direction=direction,
+            over=over,
+            clean_difference=clean.measured,
+            corrupt_difference=corrupt.measured,
+            values=(found.value - corrupt.measured) / whole,
+            control=None if found.control is None else (found.control - corrupt.measured) / whole,
+            changed=found.changed,
+            error=found.rounded / abs(whole),
+            edits=tuple(map(str, edits)),
+            checks=(itself_check(found.itself),),
+        )
+
+    def ablate(self, text: list[int], measure: Measure, edits: Sequence[Edit], progress: Progress | None) -> Ablation:
+        """Every head and every MLP. Blocks. Raises `AtlasError`s."""
+        description = self._engine.description
+        heads, mlps = (Cells.of(description, over, len(text)) for over in ("heads", "mlp"))  # type: ignore[arg-type]
+        side = self._side(text, edits, measure, ())
+        sweep = Sweep(self._engine, self._passes, text, measure, side.edits, (*heads.slots, *mlps.slots))
+        layers, count = heads.shape
+        total = layers + layers * count + layers + COPIES_ROUNDED
+        same = collected(
+            sweep.run([heads.setting((i, i % count), 1.0, "*=")] for i in range(layers)), 0, total, progress
+        )
+        copies = [[heads.setting(cell, 0.0)] for cell in heads]
+        copies += [[mlps.whole(layer, 0.0)] for layer in range(layers)]
+        found = collected(sweep.run(copies), layers, total, progress)
+        error = rounding_error(sweep, side.measured, layers + len(copies), total, progress)
+        changes = np.array([outcome.value for outcome in found], np.float64) - side.measured
+        return Ablation(
+            tokens=text,
+            target=measure.target,
+            against=measure.against,
+            logit=side.measured,
+            heads=changes[: layers * count].reshape(layers, count),
+            mlps=changes[layers * count :],
+            error=error,
+            edits=tuple(map(str, edits)),
+            checks=(SelfCheck("scaling a head by 1 changes nothing", largest(same, side.measured)),),
+        )
+
+    def _side(self, text: list[int], edits: Sequence[Edit], measure: Measure, names: Sequence[str]) -> _Side:
+        """The run of a text with edits, as the copies of a sweep run, so that their numbers are the same."""
+        copies = min(2, self._engine.context // len(text))
+        with edited(self._engine, edits, text, len(text)) as resolved:
+            logits = self._passes.last_logits(text * copies, sequence=len(text))
+            arrays = self._reader().read_sequences(names, len(text))[0] if names else {}
+        return _Side(text, resolved, measure.of(logits[0]), arrays)
+
+
+def checked(name: str, value: object, choices: object) -> None:
+    """Raise `UsageError` when the value of an option is not one of a literal type."""
+    allowed = get_args(choices)
+    if not isinstance(value, str) or value not in allowed:
+        raise UsageError(f"{option(name)}{one_line(repr(value), 40)}: must be one of {', '.join(allowed)}")
