@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from compute.api.attribution import Attribution
+    from compute.api.compare import Comparison, compare
     from compute.api.generation import Generation
     from compute.api.lens import Lens
     from compute.api.load import load
     from compute.api.model import Model
+    from compute.api.patching import Ablation, Patching
     from compute.api.run import Run
     from compute.api.score import Score
     from compute.api.tensor_info import TensorInfo
@@ -42,20 +44,24 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "AtlasError", "Attribution", "CheckpointError", "DeviceError", "Generation", "Lens", "LoadOptions",
-    "MemoryBudgetError", "Model", "OutputError", "PromptError", "Run", "Score", "TensorInfo", "TensorNameError",
-    "TokenizerError", "UsageError", "load",
+    "Ablation", "AtlasError", "Attribution", "CheckpointError", "Comparison", "DeviceError", "Generation", "Lens",
+    "LoadOptions", "MemoryBudgetError", "Model", "OutputError", "Patching", "PromptError", "Run", "Score", "TensorInfo",
+    "TensorNameError", "TokenizerError", "UsageError", "compare", "load",
 ]  # fmt: skip
 
 _MODULES = {
+    "Ablation": "compute.api.patching",
     "Attribution": "compute.api.attribution",
+    "Comparison": "compute.api.compare",
     "Generation": "compute.api.generation",
     "Lens": "compute.api.lens",
     "LoadOptions": "compute.forward.load_options",
     "Model": "compute.api.model",
+    "Patching": "compute.api.patching",
     "Run": "compute.api.run",
     "Score": "compute.api.score",
     "TensorInfo": "compute.api.tensor_info",
+    "compare": "compute.api.compare",
     "load": "compute.api.load",
 }
 
@@ -64,7 +70,7 @@ def __getattr__(name: str) -> object:
     """Import a name of the API on first use."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name in ("Model", "load"):
+    if name in ("Model", "compare", "load"):
         importlib.import_module("compute.edits.recorded").open_recordings_with(_recorded_pass)
     value = getattr(importlib.import_module(_MODULES.get(name, "compute.errors")), name)
     globals()[name] = value

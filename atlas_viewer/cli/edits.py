@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from compute.edits.grammar import Edit, edits_of
+from compute.edits.grammar import Edit, Edits, edits_of
 from compute.edits.recorded import RecordedPass, open_recordings_with
 from compute.edits.report import EditReport
 from compute.edits.resolving import place_all
@@ -20,8 +20,13 @@ def given_edits(arguments: argparse.Namespace) -> tuple[Edit, ...]:
     """The edits of `--edit`, in order. Recordings that they name can be read afterwards. Raises `UsageError`."""
     edits = edits_of(arguments.edit)
     if edits:
-        open_recordings_with(_recorded_pass)
+        read_recordings()
     return edits
+
+
+def read_recordings() -> None:
+    """Let edits and comparisons read recordings."""
+    open_recordings_with(_recorded_pass)
 
 
 def check_edits(edits: Sequence[Edit], description: Description, prompt: int, limit: int | None) -> None:
@@ -32,9 +37,9 @@ def check_edits(edits: Sequence[Edit], description: Description, prompt: int, li
     place_all(edits, description, prompt, limit)
 
 
-def edit_files(arguments: argparse.Namespace) -> list[Path]:
-    """The files that the edits read."""
-    values = [edit.value for edit in edits_of(getattr(arguments, "edit", ()))]
+def edit_files(edits: Edits) -> list[Path]:
+    """The files that edits read. Raises `UsageError` for one that is not an edit."""
+    values = [edit.value for edit in edits_of(edits)]
     return [Path(value.path) for value in values if isinstance(value, (ArrayFile, FileMean, FromRun))]
 
 

@@ -69,7 +69,7 @@ def generation_files(arguments: argparse.Namespace) -> list[Path]:
 
     Raises `CheckpointError` if the model does not exist, `UsageError` for an edit that is not one.
     """
-    files = [*model_files(model_spec(arguments)), *edit_files(arguments)]
+    files = [*model_files(model_spec(arguments)), *edit_files(getattr(arguments, "edit", ()))]
     if arguments.prompt == "-" and sys.platform != "win32":
         files.append(Path("/dev/stdin"))
     return files

@@ -148,7 +148,7 @@ def _check_out(arguments: argparse.Namespace) -> None:
     path: Path = arguments.out
     if path.suffix.lower() not in (".png", ".npz"):
         raise UsageError(f"--out {path}: give a name that ends in .png or .npz")
-    reads = [*model_files(model_spec(arguments)), *edit_files(arguments)]
+    reads = [*model_files(model_spec(arguments)), *edit_files(arguments.edit)]
     if "-" in (arguments.clean, arguments.corrupt) and sys.platform != "win32":
         reads.append(Path("/dev/stdin"))
     check_target(path, reads)

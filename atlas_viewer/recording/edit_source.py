@@ -7,7 +7,9 @@ from pathlib import Path
 from compute.edits.recorded import RecordedPass
 from compute.errors import RecordingError
 
+from .playback import named_model
 from .reader import Recording
+from .records import Head
 
 
 def recorded_pass(path: str, step: int) -> RecordedPass:
@@ -26,4 +28,16 @@ def recorded_pass(path: str, step: int) -> RecordedPass:
             token=chosen.record.token,
             logit=chosen.record.logit,
             shown=recording.shown,
+            model=_model(recording.head),
+            weights=recording.head.weights,
+            prompt=len(run.prompt_tokens),
+            steps=[one.record.token for one in steps],
         )
+
+
+def _model(head: Head) -> str | None:
+    """The name that loads the recorded model, None when there is none."""
+    try:
+        return named_model(head)
+    except RecordingError:
+        return None

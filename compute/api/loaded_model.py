@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from compute.edits.grammar import Edit
 from compute.errors import UsageError
 from compute.forward.engine import Engine
 from compute.forward.whole_pass import WholePass
@@ -21,9 +22,10 @@ from compute.text.tokenizer import Tokenizer
 from compute.views.formula_pass import FormulaPass
 
 from .activation_reader import ActivationReader
-from .edited import report_of
+from .edited import edited, report_of
 from .kept import Kept
 from .names import Names
+from .pass_stream import PassStream
 from .run import Run
 from .tensor_info import TensorInfo, tensor_infos
 from .texts import Texts
@@ -117,6 +119,17 @@ class LoadedModel:
             Run(self._names, text, kept.rows, kept.readings, array, of_text, self._engine.edits, report)
             for text, array, of_text in zip(texts, arrays, logits, strict=True)
         ]
+
+    @contextlib.contextmanager
+    def _streaming(self, text: Sequence[int], start: int, edits: Sequence[Edit], prompt: int) -> Iterator[PassStream]:
+        """The pass over the tokens of a text from index `start` on, to be read tensor by tensor inside.
+
+        edits: in force for it; prompt: tokens of the text that are the prompt. Raises as `Model.run`.
+        """
+        rows = len(text) - start
+        position = min(start, self.config.positions - rows)
+        with self._in_use(), edited(self._engine, edits, text[:prompt], len(text)):
+            yield PassStream(self._engine, self._passes, self._activations(), text[start:], position, start)
 
     @contextlib.contextmanager
     def _in_use(self) -> Iterator[None]:

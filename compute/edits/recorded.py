@@ -15,6 +15,8 @@ class RecordedPass:
     """The pass of a recorded step: the tokens of the text before the step, of which it saw the last `context`.
 
     token, logit: what the step drew, to recognize a recording of another model. shown: the path for messages.
+    model: the name that loads the model, None when its name is not enough. weights: their type on the GPU. prompt: how
+    many of `tokens` are the prompt. steps: the tokens of all steps of the run, from the prompt on.
     """
 
     config: ModelConfig
@@ -23,6 +25,10 @@ class RecordedPass:
     token: int
     logit: float
     shown: str
+    model: str | None
+    weights: str
+    prompt: int
+    steps: Sequence[int]
 
 
 Opener = Callable[[str, int], RecordedPass]
