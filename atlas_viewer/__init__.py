@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from compute.api.patching import Ablation, Patching
     from compute.api.run import Run
     from compute.api.score import Score
+    from compute.api.steering import SteeringVector, direction
     from compute.api.tensor_info import TensorInfo
     from compute.edits.recorded import RecordedPass
     from compute.errors import (
@@ -45,8 +46,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Ablation", "AtlasError", "Attribution", "CheckpointError", "Comparison", "DeviceError", "Generation", "Lens",
-    "LoadOptions", "MemoryBudgetError", "Model", "OutputError", "Patching", "PromptError", "Run", "Score", "TensorInfo",
-    "TensorNameError", "TokenizerError", "UsageError", "compare", "load",
+    "LoadOptions", "MemoryBudgetError", "Model", "OutputError", "Patching", "PromptError", "Run", "Score",
+    "SteeringVector", "TensorInfo", "TensorNameError", "TokenizerError", "UsageError", "compare", "direction", "load",
 ]  # fmt: skip
 
 _MODULES = {
@@ -60,8 +61,10 @@ _MODULES = {
     "Patching": "compute.api.patching",
     "Run": "compute.api.run",
     "Score": "compute.api.score",
+    "SteeringVector": "compute.api.steering",
     "TensorInfo": "compute.api.tensor_info",
     "compare": "compute.api.compare",
+    "direction": "compute.api.steering",
     "load": "compute.api.load",
 }
 

@@ -152,7 +152,7 @@ def _write(path: Path, found: Comparison) -> None:
 
     title = [*_title(found), "largest difference at each position, relative to the tensor's largest value in A"]
     names = [tensor.name for tensor in found.tensors]
-    picture = HeatMap(title, names, _columns(found, load_tokenizer()), found.rows, text=None)
+    picture = HeatMap(title, names, _columns(found, load_tokenizer()), found.rows, text=None, root=True)
     write_heat_map(path, picture, {"Description": "\n".join(title)})
 
 

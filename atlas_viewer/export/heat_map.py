@@ -28,7 +28,7 @@ class HeatMap:
     """A table to draw. values: [rows, columns]; not finite: no value.
 
     title: lines above. limit: magnitude with the strongest color; by default the largest. text: digits after the point
-    that are written into cells; None for no numbers.
+    that are written into cells; None for no numbers. root: colors show the square root, so that small values show.
     """
 
     title: Sequence[str]
@@ -37,6 +37,11 @@ class HeatMap:
     values: np.ndarray
     limit: float | None = None
     text: int | None = 2
+    root: bool = False
+
+    def color(self, share: float) -> tuple[int, int, int]:
+        """The color of a value at `share` of the limit, -1 to 1."""
+        return color_of(math.copysign(math.sqrt(abs(share)), share) if self.root else share)
 
 
 def write_heat_map(path: Path, picture: HeatMap, metadata: Mapping[str, str]) -> None:
@@ -69,7 +74,7 @@ def heat_map(picture: HeatMap) -> np.ndarray:
             _cell(
                 image, picture, (row, column), (left + column * cell_width, y, cell_width - 1, cell_height - 1), limit
             )
-    _legend(image, left, top + count * cell_height + _LINE // 2, limit, negative=bool((picture.values < 0).any()))
+    _legend(image, left, top + count * cell_height + _LINE // 2, picture, limit)
     return image
 
 
@@ -77,7 +82,7 @@ def _cell(
     image: np.ndarray, picture: HeatMap, at: tuple[int, int], box: tuple[int, int, int, int], limit: float
 ) -> None:
     value, (x, y, wide, high) = float(picture.values[at]), box
-    color = color_of(value / limit) if math.isfinite(value) else _MISSING
+    color = picture.color(value / limit) if math.isfinite(value) else _MISSING
     image[y : y + high, x : x + wide] = color
     if picture.text is not None:
         text = _number(value, picture.text)
@@ -92,14 +97,14 @@ def color_of(share: float) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def _legend(image: np.ndarray, x: int, y: int, limit: float, *, negative: bool) -> None:
+def _legend(image: np.ndarray, x: int, y: int, picture: HeatMap, limit: float) -> None:
     """A bar of all colors with its ends."""
-    wide, first = 200, -1.0 if negative else 0.0
+    wide, first = 200, -1.0 if (picture.values < 0).any() else 0.0
     ends = (f"{first * limit:.3g}", f"{limit:.3g}")
     x += _width(ends[0]) + 6
     for offset in range(min(wide, image.shape[1] - x)):
         share = first + (1 - first) * offset / (wide - 1)
-        image[y : y + 12, x + offset] = color_of(share)
+        image[y : y + 12, x + offset] = picture.color(share)
     _write(image, ends[0], x - 6 - _width(ends[0]), y - 1)
     _write(image, ends[1], x + wide + 6, y - 1)
 
@@ -110,8 +115,7 @@ def _largest(values: np.ndarray) -> float:
 
 
 def _number(value: float, digits: int) -> str:
-    text = f"{value:.{digits}f}" if math.isfinite(value) else "-"
-    return text.removeprefix("-") if float(text.replace("-", "0") or 0) == 0 and math.isfinite(value) else text
+    return f"{round(value, digits) + 0.0:.{digits}f}" if math.isfinite(value) else "-"  # without minus zero
 
 
 def _cut(name: str) -> str:

@@ -144,7 +144,7 @@ class Patcher:
     def ablate(self, text: list[int], measure: Measure, edits: Sequence[Edit], progress: Progress | None) -> Ablation:
         """Every head and every MLP. Blocks. Raises `AtlasError`s."""
         description = self._engine.description
-        heads, mlps = (Cells.of(description, over, len(text)) for over in ("heads", "mlp"))  # type: ignore[arg-type]
+        heads, mlps = (Cells.of(description, over, len(text)) for over in ("heads", "mlp"))
         side = self._side(text, edits, measure, ())
         sweep = Sweep(self._engine, self._passes, text, measure, side.edits, (*heads.slots, *mlps.slots))
         layers, count = heads.shape

@@ -58,10 +58,9 @@ class Cells:
     def part(self, cell: tuple[int, int], array: np.ndarray) -> np.ndarray:
         """The values of the cell in the activation [tokens, columns] of its layer: [columns] or [tokens, head size]."""
         layer, index = cell
-        if self.over != "heads":
-            return array[index]
-        size = array.shape[1] // self.targets[layer].heads
-        return array[:, index * size : (index + 1) * size]
+        size = array.shape[1] // (self.targets[layer].heads or 1)
+        part: np.ndarray = array[:, index * size : (index + 1) * size] if self.over == "heads" else array[index]
+        return part
 
     def setting(self, cell: tuple[int, int], values: np.ndarray | float, op: str = "=") -> ResolvedEdit:
         """The edit that sets the values of the cell, or by `op` adds to or scales them."""
