@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import atlas_viewer
+from compute.api.differences import TensorDifference, TokenChange
 from compute.api.names import Scheme
+from compute.api.patching import Direction
 from compute.api.run import Rows
 from compute.api.score import TokenScore
 from compute.api.weights import Weights
@@ -25,6 +27,7 @@ from compute.generate.steps import Candidate, StepRecord
 from compute.lens.attribution import LogitPart, NeuronPart
 from compute.lens.self_check import SelfCheck
 from compute.models.config import ModelConfig
+from compute.patching.cells import Over
 from compute.text.tokenizer import Tokenizer
 from compute.views.formula import Formula, Number, Operand, Source, Term
 
@@ -40,15 +43,16 @@ is `av.load("stories", context=64)`.
 # With the members to show; None: all.
 _EXPORTED: dict[str, tuple[str, ...] | None] = {
     "load": None, "LoadOptions": (), "Model": None, "TensorInfo": None, "Run": None, "Generation": None, "Score": None,
-    "Lens": None, "Attribution": None,
+    "Lens": None, "Attribution": None, "Patching": None, "Ablation": None, "compare": None, "Comparison": None,
+    "direction": None, "SteeringVector": None,
 }  # fmt: skip
 _TOKENIZER = ("encode", "decode", "token_text", "token_label", "token_bytes", "find")
 _RETURNED: dict[type, tuple[str, ...] | None] = {
     EditReport: None, TokenScore: None, LogitPart: None, NeuronPart: None, SelfCheck: None, StepRecord: None,
-    Candidate: None, Formula: None, Term: None, Number: None, Source: None, Operand: None, Weights: None,
-    ModelConfig: None, Tokenizer: _TOKENIZER,
+    Candidate: None, TensorDifference: None, TokenChange: None, Formula: None, Term: None, Number: None, Source: None,
+    Operand: None, Weights: None, ModelConfig: None, Tokenizer: _TOKENIZER,
 }  # fmt: skip
-_ALIASES = {"Rows": Rows, "Scheme": Scheme}
+_ALIASES = {"Rows": Rows, "Scheme": Scheme, "Over": Over, "Direction": Direction}
 _LINE = 110  # characters of a signature on one line
 _WIDTH = 120
 

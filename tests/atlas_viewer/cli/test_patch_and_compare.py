@@ -72,6 +72,7 @@ def test_patch_prints_the_numbers_of_the_api(run: Run, model: av.Model, tmp_path
     assert record["clean_difference"] == pytest.approx(found.clean_difference, abs=1e-3)
     assert record["corrupt_difference"] == pytest.approx(found.corrupt_difference, abs=1e-3)
     np.testing.assert_allclose(record["values"], found.values, atol=2e-3)
+    assert found.control is not None
     np.testing.assert_allclose(record["control"], found.control, atol=2e-3)
     assert record["changed"] == found.changed.tolist()
     assert [check["ok"] for check in record["checks"]] == [True]
