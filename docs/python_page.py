@@ -27,7 +27,7 @@ from compute.generate.steps import Candidate, StepRecord
 from compute.lens.attribution import LogitPart, NeuronPart
 from compute.lens.self_check import SelfCheck
 from compute.models.config import ModelConfig
-from compute.patching.cells import Over
+from compute.models.patch_points import Over
 from compute.text.tokenizer import Tokenizer
 from compute.views.formula import Formula, Number, Operand, Source, Term
 

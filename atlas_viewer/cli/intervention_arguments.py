@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 
+from compute.models.patch_points import PATCHED
+
 from .arguments import TOKEN_HELP, add_context, add_json, file_path
 from .edit_argument import add_edit
 
-OVER = ("resid_pre", "attn", "mlp", "heads")
 DIRECTIONS = ("denoise", "noise")
 
 
@@ -22,7 +23,7 @@ def add_patch(patch: argparse.ArgumentParser) -> None:
     patch.add_argument(
         "--over",
         required=True,
-        choices=OVER,
+        choices=tuple(PATCHED),
         help="what is patched: the residual stream before each block, what attention or the MLP adds to it, each at one"
         " position; or each head at all positions",
     )

@@ -15,6 +15,7 @@ from compute.api.model import Model
 from compute.api.patching import Patching
 from compute.errors import UsageError
 from compute.io.array_files import write_npz
+from compute.models.patch_points import HEADS, PATCHED
 from compute.weights.checkpoint import model_files
 
 from .edits import edit_files, given_edits
@@ -114,10 +115,7 @@ def lines(model: Model, found: Patching) -> Iterator[str]:
 
 def _title(model: Model, found: Patching) -> list[str]:
     target, against = texts_of(model, [found.target, found.against])
-    what = {
-        "resid_pre": "the residual stream before each block", "attn": "what attention adds",
-        "mlp": "what the MLP adds", "heads": "each head at all positions",
-    }[found.over]  # fmt: skip
+    what = PATCHED[found.over]
     source, run = ("clean", "corrupt") if found.direction == "denoise" else ("corrupt", "clean")
     return [
         f"logit of {target} minus logit of {against}: clean {found.clean_difference:.4f}, corrupt"
@@ -128,7 +126,7 @@ def _title(model: Model, found: Patching) -> list[str]:
 
 
 def _columns(model: Model, found: Patching) -> list[str]:
-    if found.over == "heads":
+    if found.over == HEADS:
         return [f"head {head}" for head in range(found.values.shape[1])]
     clean, corrupt = texts_of(model, found.clean), texts_of(model, found.corrupt)
     named = [one if one == other else f"{one}/{other}" for one, other in zip(clean, corrupt, strict=True)]

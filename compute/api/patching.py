@@ -15,8 +15,9 @@ from compute.forward.engine import Engine
 from compute.forward.whole_pass import WholePass
 from compute.io.escape import one_line
 from compute.lens.self_check import SelfCheck
-from compute.patching.cells import Cells, Over
-from compute.patching.patching import COPIES_ROUNDED, itself_check, largest, patched, rounding_error
+from compute.models.patch_points import HEADS, MLP, Over
+from compute.patching.cells import Cells
+from compute.patching.patching import COPIES_ROUNDED, largest, patched, rounding_error
 from compute.patching.sweep import Measure, Progress, Sweep, collected
 
 from .activation_reader import ActivationReader
@@ -138,13 +139,13 @@ class Patcher:
             changed=found.changed,
             error=found.rounded / abs(whole),
             edits=tuple(map(str, edits)),
-            checks=(itself_check(found.itself),),
+            checks=(SelfCheck("patching the run with itself changes nothing", found.itself),),
         )
 
     def ablate(self, text: list[int], measure: Measure, edits: Sequence[Edit], progress: Progress | None) -> Ablation:
         """Every head and every MLP. Blocks. Raises `AtlasError`s."""
         description = self._engine.description
-        heads, mlps = (Cells.of(description, over, len(text)) for over in ("heads", "mlp"))
+        heads, mlps = (Cells.of(description, over, len(text)) for over in (HEADS, MLP))
         side = self._side(text, edits, measure, ())
         sweep = Sweep(self._engine, self._passes, text, measure, side.edits, (*heads.slots, *mlps.slots))
         layers, count = heads.shape

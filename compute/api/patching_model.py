@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from compute.edits.grammar import Edits, edits_of
-from compute.patching.cells import Over
+from compute.models.patch_points import RESIDUAL, Over
 from compute.patching.sweep import Measure, Progress
 
 from .loaded_model import LoadedModel
@@ -22,7 +22,7 @@ class PatchingModel(LoadedModel):
         *,
         target: str | int,
         against: str | int,
-        over: Over = "resid_pre",
+        over: Over = RESIDUAL,
         direction: Direction = "denoise",
         control: bool = False,
         edits: Edits = (),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -13,12 +12,7 @@ from compute.edits.resolved import ResolvedEdit, place, with_values
 from compute.edits.targets import Target, Targets
 from compute.edits.values import Array, Number
 from compute.models.description import Description
-
-Over = Literal["resid_pre", "attn", "mlp", "heads"]
-ACTIVATIONS: dict[Over, str] = {
-    "resid_pre": "resid_pre", "attn": "attn.c_proj", "mlp": "mlp.c_proj", "heads": "attn.out",
-}  # fmt: skip
-"""The activation of each block that is patched."""
+from compute.models.patch_points import HEADS, Over, patch_points
 
 
 @dataclass(frozen=True)
@@ -33,13 +27,12 @@ class Cells:
     def of(cls, description: Description, over: Over, tokens: int) -> Cells:
         """The cells for a text of that many tokens."""
         find = Targets(description).find
-        layers = (section.block for section in description.sections if section.block is not None)
-        return cls(over, tuple(find(f"h.{layer}.{ACTIVATIONS[over]}") for layer in layers), tokens)
+        return cls(over, tuple(map(find, patch_points(description, over))), tokens)
 
     @property
     def shape(self) -> tuple[int, int]:
         """(layers, positions or heads)."""
-        return len(self.targets), self.targets[0].heads if self.over == "heads" else self.tokens
+        return len(self.targets), self.targets[0].heads if self.over == HEADS else self.tokens
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -59,14 +52,14 @@ class Cells:
         """The values of the cell in the activation [tokens, columns] of its layer: [columns] or [tokens, head size]."""
         layer, index = cell
         size = array.shape[1] // (self.targets[layer].heads or 1)
-        part: np.ndarray = array[:, index * size : (index + 1) * size] if self.over == "heads" else array[index]
+        part: np.ndarray = array[:, index * size : (index + 1) * size] if self.over == HEADS else array[index]
         return part
 
     def setting(self, cell: tuple[int, int], values: np.ndarray | float, op: str = "=") -> ResolvedEdit:
         """The edit that sets the values of the cell, or by `op` adds to or scales them."""
         layer, index = cell
         target = self.targets[layer]
-        at = Range(index, single=True, name="head" if self.over == "heads" else "pos")
+        at = Range(index, single=True, name="head" if self.over == HEADS else "pos")
         return edit_of_values(target, (at,), op, values, self.tokens)
 
     def whole(self, layer: int, value: float) -> ResolvedEdit:

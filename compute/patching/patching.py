@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from compute.edits.resolved import ResolvedEdit
-from compute.lens.self_check import SelfCheck
 
 from .cells import Cells, rounding
 from .sweep import Outcome, Progress, Sweep, collected
@@ -85,11 +84,6 @@ def largest(outcomes: Sequence[Outcome], measured: float) -> float:
     """The largest distance from the number of the unchanged run; NaN when one is not finite."""
     apart = [abs(outcome.value - measured) for outcome in outcomes]
     return max(apart) if all(map(math.isfinite, apart)) else math.nan
-
-
-def itself_check(error: float) -> SelfCheck:
-    """Patching a run with itself changes nothing."""
-    return SelfCheck("patching the run with itself changes nothing", error)
 
 
 def _values(cells: Cells, arrays: Mapping[str, np.ndarray], cell: tuple[int, int]) -> np.ndarray:
