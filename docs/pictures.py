@@ -31,6 +31,15 @@ RENDERED = {
     "map-5.png": (*SMALL, "--zoom", "1000", "--place", "h.3.attn.qkv[3, 5]"),
 }
 
+_TEXTS = (
+    "One day, Tom had a red ball and a very big cat. Then",
+    "One day, Ben had a red ball and a very big cat. Then",
+)
+_PATCH = (*_TEXTS, "--target", " Tom", "--against", " Ben", "--over")
+
+# File and what `atlas-viewer patch` is given for it.
+PATCHED = {"edits/stream.png": (*_PATCH, "resid_pre"), "edits/heads.png": (*_PATCH, "heads")}
+
 # The animation: a flight into one attention pattern while tokens are generated. Sizes in pixels, delays in 1/100 s.
 FLIGHT = FOLDER / "flight.gif"
 FLIGHT_SIZE, FLIGHT_COLORS = (720, 520), 64
@@ -43,9 +52,10 @@ BEGUN = ("Once upon a time, there was a", "-n", "10", "--temperature", "0", "--c
 
 def main() -> int:
     """Render every picture, play the tours, each into the folder of its name, then make the animation."""
-    for name, arguments in RENDERED.items():
-        print(name, flush=True)
-        viewer("render", *arguments, "--out", str(FOLDER / name), out=subprocess.DEVNULL)
+    for command, pictures in (("render", RENDERED), ("patch", PATCHED)):
+        for name, arguments in pictures.items():
+            print(name, flush=True)
+            viewer(command, *arguments, "--out", str(FOLDER / name), out=subprocess.DEVNULL)
     with display() as environment:
         print(TOUR.name, flush=True)
         play((*RUN, "--context", "64"), TOUR, TOUR.with_suffix(""), environment)

@@ -118,4 +118,4 @@ def test_every_picture_is_shown_and_made_by_the_script() -> None:
         for step in read_tour(tour)
         if "picture" in step
     }
-    assert shown == there == {*script["RENDERED"], *played}
+    assert shown == there == {*script["RENDERED"], *script["PATCHED"], *played}
