@@ -124,7 +124,9 @@ def _title(found: Comparison) -> list[str]:
     if len(ends) > 1:
         first, last = found.positions.start, found.positions.stop - 1
         where = f"position {first} is" if first == last else f"positions {first} to {last} are"
-        titles.append(f"the texts have different lengths: only {where} compared, and the prediction after each text")
+        titles.append(
+            f"the passes cover different positions: only {where} compared, and the prediction after each text"
+        )
     return titles
 
 

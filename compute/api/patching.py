@@ -150,13 +150,12 @@ class Patcher:
         sweep = Sweep(self._engine, self._passes, text, measure, side.edits, (*heads.slots, *mlps.slots))
         layers, count = heads.shape
         total = layers + layers * count + layers + COPIES_ROUNDED
-        same = collected(
-            sweep.run([heads.setting((i, i % count), 1.0, "*=")] for i in range(layers)), 0, total, progress
-        )
-        copies = [[heads.setting(cell, 0.0)] for cell in heads]
+        copies = [[heads.setting((layer, layer % count), 1.0, "*=")] for layer in range(layers)]
+        copies += [[heads.setting(cell, 0.0)] for cell in heads]
         copies += [[mlps.whole(layer, 0.0)] for layer in range(layers)]
-        found = collected(sweep.run(copies), layers, total, progress)
-        error = rounding_error(sweep, side.measured, layers + len(copies), total, progress)
+        found = collected(sweep.run(copies), 0, total, progress)
+        same, found = found[:layers], found[layers:]
+        error = rounding_error(sweep, side.measured, len(copies), total, progress)
         changes = np.array([outcome.value for outcome in found], np.float64) - side.measured
         return Ablation(
             tokens=text,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -50,22 +51,19 @@ def patched(
     itself = [(layer, layer % cells.shape[1]) for layer in range(cells.shape[0])]
     count = cells.shape[0] * cells.shape[1]
     total = len(itself) + COPIES_ROUNDED + (2 if control else 1) * count
-    same = collected(
-        sweep.run([cells.setting(cell, _values(cells, base, cell))] for cell in itself), 0, total, progress
+    # In one sweep, because a program is built for each.
+    copies = itertools.chain(
+        ([cells.setting(cell, _values(cells, base, cell))] for cell in itself),
+        ([cells.setting(cell, _values(cells, source, cell))] for cell in cells),
+        _controls(cells, base, source) if control else (),
     )
-    main = collected(
-        sweep.run([cells.setting(cell, _values(cells, source, cell))] for cell in cells), len(same), total, progress
-    )
-    done = len(same) + count
-    random = None
-    if control:
-        random = collected(sweep.run(_controls(cells, base, source)), done, total, progress)
-        done += count
-    error = rounding_error(sweep, measured, done, total, progress)
+    found = collected(sweep.run(copies), 0, total, progress)
+    same, main, random = found[: len(itself)], found[len(itself) :][:count], found[len(itself) + count :]
+    error = rounding_error(sweep, measured, len(found), total, progress)
     return PatchedCells(
         value=_array(cells, main),
         changed=np.array([outcome.changed for outcome in main]).reshape(cells.shape),
-        control=None if random is None else _array(cells, random),
+        control=_array(cells, random) if control else None,
         itself=largest(same, measured),
         rounded=error,
     )

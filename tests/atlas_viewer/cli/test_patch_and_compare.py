@@ -192,6 +192,20 @@ def test_recorded_steps(run: Run, recordings: tuple[Path, Path], model: av.Model
     assert {tensor["first"] for tensor in same["tensors"]} == {None}
 
 
+def test_contexts_that_slid_are_compared_at_positions_of_the_text(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "slid.atlas"
+    assert run("session", "record", PROMPT, "-n", 6, "--context", 8, "--out", path).status == 0
+    record = printed(run, "compare", f"{path}:3", f"{path}:5")
+    assert (record["start_a"], record["start_b"], record["positions"]) == (3, 5, [5, 11])
+    tensors = {tensor["name"]: tensor for tensor in record["tensors"]}
+    assert (tensors["embed.sum"]["shape"], tensors["embed.sum"]["first"]) == ([6, 192], None)
+    # A sees two tokens more than B, so the first query that both have differs.
+    assert (tensors["h.0.attn.pattern"]["shape"], tensors["h.0.attn.pattern"]["first"]) == ([6, 6, 6], [0, 5, 5])
+    assert tensors["h.0.resid_mid"]["first"] == [5, 0]
+    assert "only positions 5 to 10 are compared" in run("compare", f"{path}:3", f"{path}:5").out
+    assert_one_line(run("compare", f"{path}:5", "stories", "--context", 4), 2, "the pass has 8 tokens, the context 4")
+
+
 def test_bad_input_is_refused_in_one_line(run: Run, recordings: tuple[Path, Path], tmp_path: Path) -> None:
     recording = recordings[0]
     small = small_checkpoint(tmp_path / "small.bin")
