@@ -18,7 +18,7 @@ from compute.io.array_files import write_npz
 from compute.models.patch_points import HEADS, PATCHED
 from compute.weights.checkpoint import model_files
 
-from .edits import edit_files, given_edits
+from .edits import edit_files, given_edits, report_edits
 from .explanations import check_lines, checks_json, number, texts_of
 from .output_paths import check_target
 from .progress import copies_bar
@@ -54,6 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         complain(
             "the clean and the corrupt run have the same difference, or one that is not finite: all values are null"
         )
+    report_edits(found.report)
     if arguments.out is not None:
         _write(arguments.out, model, found)
     if arguments.json:
@@ -81,7 +82,7 @@ def as_json(model: Model, found: Patching, clean: str, corrupt: str) -> dict[str
         "control": None if found.control is None else _table(found.control),
         "changed": found.changed.tolist(),
         "error": number(found.error),
-        "edits": list(found.edits),
+        "edits": list(found.report.edits),
         "checks": checks_json(found.checks),
     }
 
@@ -121,7 +122,7 @@ def _title(model: Model, found: Patching) -> list[str]:
         f"logit of {target} minus logit of {against}: clean {found.clean_difference:.4f}, corrupt"
         f" {found.corrupt_difference:.4f}",
         f"{source} activations in the {run} run, over {what}; 0: the corrupt run, 1: the clean one",
-        *(f"edit {edit}" for edit in found.edits),
+        *(f"edit {edit}" for edit in found.report.edits),
     ]
 
 

@@ -221,8 +221,8 @@ def _check_recorded(side: Side, logits: np.ndarray) -> None:
     if recorded is None or side.edits or abs(float(logits[recorded.token]) - recorded.logit) <= _SAME_LOGIT:
         return
     raise UsageError(
-        f"{side.operand.shown} is a recording of other weights: its step has logit {recorded.logit:.3f} there,"
-        f" {float(logits[recorded.token]):.3f} here; give its model with {option('model')}"
+        f"{side.operand.shown} is a recording of other weights or with edits: its step has logit"
+        f" {recorded.logit:.3f} there, {float(logits[recorded.token]):.3f} here; give its model with {option('model')}"
     )
 
 

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 from compute.edits.grammar import Edit
 from compute.edits.recorded import RecordedPass, recorded_pass
+from compute.edits.resolving import place_all
 from compute.errors import UsageError, option
 from compute.forward.load_options import LoadOptions
 from compute.io.escape import one_line
+from compute.models.architectures import describe
 from compute.models.config import ModelConfig
 from compute.text.tokenizer import load_tokenizer
 from compute.weights.checkpoint import open_model
@@ -85,7 +87,11 @@ def sides_of(
     edits: tuple[tuple[Edit, ...], tuple[Edit, ...]],
     options: LoadOptions,
 ) -> tuple[Side, Side]:
-    """Both sides with their texts. Raises `UsageError` for other shapes, or a text that is missing or too long."""
+    """Both sides with their texts.
+
+    Raises `UsageError` for other shapes, a text that is missing or too long, or edits that do not fit, and
+    `TensorNameError`.
+    """
     one, other = operands
     _check_shapes(one, other)
     prompt, prompt_b = prompts
@@ -94,10 +100,13 @@ def sides_of(
     if prompt_b is not None and other.recorded is not None:
         raise UsageError(f"{option('prompt_b')}: B is a recording, which has a text of its own")
     texts = prompt, prompt if prompt_b is None else prompt_b
-    return (
+    sides = (
         _side(one, texts[0], edits[0], other.recorded, options),
         _side(other, texts[1], edits[1], one.recorded, options),
     )
+    for side in sides:  # before anything is loaded
+        place_all(side.edits, describe(side.operand.config), side.prompt, len(side.text))
+    return sides
 
 
 def _side(

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from compute.edits.grammar import Edit
+from compute.edits.report import EditReport
 from compute.edits.resolved import ResolvedEdit
 from compute.errors import UsageError, option
 from compute.forward.engine import Engine
@@ -21,7 +22,7 @@ from compute.patching.patching import COPIES_ROUNDED, largest, patched, rounding
 from compute.patching.sweep import Measure, Progress, Sweep, collected
 
 from .activation_reader import ActivationReader
-from .edited import edited
+from .edited import edited, report_of
 
 Direction = Literal["denoise", "noise"]
 
@@ -39,7 +40,8 @@ class Patching:
     control: the same with a random vector in place of the patch's change, as long in each row; None unless asked for.
     changed: int64, how many values of the activation the patch changed.
     error: how much one of `values` changes when the residual stream is rounded differently: the largest of 4 tries.
-    edits: those in force in both runs. checks: patching the run with itself changes nothing.
+    report: the edits in force in both runs, and what they changed in the run that was patched.
+    checks: patching the run with itself changes nothing.
     """
 
     clean: list[int]
@@ -54,7 +56,7 @@ class Patching:
     control: np.ndarray | None
     changed: np.ndarray
     error: float
-    edits: tuple[str, ...]
+    report: EditReport
     checks: tuple[SelfCheck, ...]
 
 
@@ -66,7 +68,7 @@ class Ablation:
     heads: float64 [layers, heads], the logit without the head minus `logit`: its values in `attn.out` are 0.
     mlps: float64 [layers], the same without the MLP: `mlp.c_proj` is 0, its bias included.
     error: how much the logit changes when the residual stream is rounded differently: the largest of 4 tries.
-    edits: those in force throughout. checks: scaling a head by 1 changes nothing.
+    report: the edits in force throughout. checks: scaling a head by 1 changes nothing.
     """
 
     tokens: list[int]
@@ -76,16 +78,17 @@ class Ablation:
     heads: np.ndarray
     mlps: np.ndarray
     error: float
-    edits: tuple[str, ...]
+    report: EditReport
     checks: tuple[SelfCheck, ...]
 
 
 @dataclass(frozen=True)
 class _Side:
-    """A run of a text: its tokens, the edits in force, what was measured, and activations by name."""
+    """A run of a text: its tokens, the edits in force and their report, what was measured, and activations by name."""
 
     tokens: list[int]
     edits: tuple[ResolvedEdit, ...]
+    report: EditReport
     measured: float
     activations: Mapping[str, np.ndarray]
 
@@ -138,7 +141,7 @@ class Patcher:
             control=None if found.control is None else (found.control - corrupt.measured) / whole,
             changed=found.changed,
             error=found.rounded / abs(whole),
-            edits=tuple(map(str, edits)),
+            report=base.report,
             checks=(SelfCheck("patching the run with itself changes nothing", found.itself),),
         )
 
@@ -165,7 +168,7 @@ class Patcher:
             heads=changes[: layers * count].reshape(layers, count),
             mlps=changes[layers * count :],
             error=error,
-            edits=tuple(map(str, edits)),
+            report=side.report,
             checks=(SelfCheck("scaling a head by 1 changes nothing", largest(same, side.measured)),),
         )
 
@@ -174,8 +177,9 @@ class Patcher:
         copies = min(2, self._engine.context // len(text))
         with edited(self._engine, edits, text, len(text)) as resolved:
             logits = self._passes.last_logits(text * copies, sequence=len(text))
+            report = report_of(self._engine)
             arrays = self._reader().read_sequences(names, len(text))[0] if names else {}
-        return _Side(text, resolved, measure.of(logits[0]), arrays)
+        return _Side(text, resolved, report, measure.of(logits[0]), arrays)
 
 
 def checked(name: str, value: object, choices: object) -> None:

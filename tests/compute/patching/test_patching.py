@@ -78,7 +78,7 @@ def test_stories_equals_the_float64_loop(stories_model: av.Model, stories_loop: 
 def test_a_map_with_edits_in_force(stories_model: av.Model, stories_loop: Loop) -> None:
     edits = ["h.6.attn.out[head=3] = 0", "h.1.attn.pattern[head=2, pos=4, key=1] = 0", "wpe[2] *= 0.5"]
     found = stories_model.patch(CLEAN, CORRUPT, target=" Tom", against=" Ben", over="mlp", edits=edits)
-    assert found.edits == tuple(edits)
+    assert found.report.edits == tuple(edits)
     expect_map(stories_loop, found, [(0, 3), (7, 7)], edits)
 
 
