@@ -14,6 +14,7 @@ from atlas_viewer.state.protocols import ModelLike
 from atlas_viewer.state.state import State
 from compute.models.registry import Registry
 
+from .attribution_updater import AttributionUpdater
 from .inspection_updater import InspectionUpdater
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Displays:
         self._map = MapDisplay(state, self._made_scene, backend)
         self._latest: tuple[Registry, int] | None = None  # the registry, and how many passes it had, at the last note
         self._attention = AttentionDisplay(state, backend)
+        self._attribution = AttributionUpdater(state)
         self._unshown = False  # a pass has arrived that neither the strip nor the inspection shows
         self._shown_at = 0.0
 
@@ -42,7 +44,8 @@ class Displays:
     @property
     def pending(self) -> bool:
         """True while Strip, Map or the inspection has yet to show the latest pass, so that more frames are drawn."""
-        return self._strip.pending or self._unshown or self._map.pending or self._attention.pending
+        waiting = self._attention.pending or self._attribution.pending
+        return self._strip.pending or self._unshown or self._map.pending or waiting
 
     def follow(self, model: ModelLike) -> None:
         """Show the values of `model`; a model whose context has grown has new buffers."""
@@ -86,6 +89,8 @@ class Displays:
             self._unshown, self._shown_at = False, now
         self._follow_attention(model)
         self._attention.frame(now, interval, pass_complete)
+        self._attribution.follow(model)
+        self._attribution.frame(now, interval, pass_complete)
         if model.map_source is None:
             self._map.without_source(model.unavailable)
         else:

@@ -33,6 +33,7 @@ from compute.views.strip import StripPass
 from compute.weights.checkpoint import WeightSource
 from compute.weights.fingerprint import weights_sha256
 
+from .attributions import Attributions
 from .tensor_files import TensorFiles
 from .tensor_reader import TensorReader
 
@@ -111,6 +112,7 @@ class ModelRunner:
         self.tensor_files = TensorFiles(engine, self._source)
         self._proved = proof.known(engine.device.adapter)
         self._attention: AttentionViews | None = None  # created on first use
+        self._attribution: Attributions | None = None
 
     @property
     def engine(self) -> Engine:
@@ -133,6 +135,13 @@ class ModelRunner:
         if self._attention is None:
             self._attention = AttentionViews(self._engine)
         return self._attention
+
+    @property
+    def attribution(self) -> Attributions:
+        """What splits logits into parts. Raises `UsageError` for a model whose logits cannot be split."""
+        if self._attribution is None:
+            self._attribution = Attributions(self._engine, self.tokenizer)
+        return self._attribution
 
     @property
     def summary(self) -> ModelSummary:

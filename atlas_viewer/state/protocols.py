@@ -16,6 +16,7 @@ from compute.views.attention_head import AttentionViews
 from compute.views.map_pass import MapPass
 from compute.views.strip_layout import StripLayout
 
+from .attribution_protocols import AttributionSource
 from .reader_protocols import TensorReaderLike
 from .state import ModelSummary
 from .tensor_save import Scheme
@@ -250,6 +251,13 @@ class ModelLike(Protocol):
     @property
     def attention(self) -> AttentionViews | None:
         """The views of attention; None when there are no values. Different ones once the context has grown."""
+
+    @property
+    def attribution(self) -> AttributionSource | None:
+        """What splits logits into parts; None when there are no values. A different one once the context has grown.
+
+        Raises `UsageError` for a model whose logits cannot be split.
+        """
 
     @property
     def tensor_reader(self) -> TensorReaderLike | None:

@@ -13,6 +13,7 @@ from compute.models.tensor_index import TensorIndex
 from compute.sampling.options import GenerateOptions
 
 from .attention_view import AttentionView
+from .attribution_view import AttributionView
 from .camera import StripCamera
 from .candidates import LogitsView
 from .distribution import Distribution
@@ -98,6 +99,7 @@ class State:
     spans_left_out: Sequence[str] = ()
     map: MapState = field(default_factory=MapState)
     attention: AttentionView = field(default_factory=AttentionView)
+    attribution: AttributionView = field(default_factory=AttributionView)
     inspection: Inspection = field(default_factory=Inspection)
     selected: Selection = NOTHING  # stays until Escape or another selection
     hovered: Selection = NOTHING  # what the mouse is over in this frame; cleared before the panels are drawn

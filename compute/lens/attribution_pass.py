@@ -83,6 +83,11 @@ class AttributionPass:
         """Return the result once after it has arrived, otherwise None."""
         return self._readback.take()
 
+    @property
+    def pending(self) -> bool:
+        """True while a result is in flight."""
+        return self._readback.in_flight
+
     def now(self, target: int, against: int | None = None, row: int | None = None) -> LogitParts:
         """As `request` and `take`. Blocks, so never call it inside a frame."""
         while not self.request(target, against, row):

@@ -73,17 +73,18 @@ class ResultLayout:
             if isinstance(part, Heads):
                 whole = part.attention.output not in self.replaced
                 for index in range(part.attention.heads):
-                    value = float(values[slot + index])
-                    parts.append(LogitPart(part.name, index, value, sources[head] if whole else None))
+                    value, taken = float(values[slot + index]), sources[head] if whole else None
+                    parts.append(LogitPart(part.name, index, value, part.attention.output, taken))
                     head += 1
             else:
-                parts.append(LogitPart(part.name, None, float(values[slot])))
+                tensor = part.output if isinstance(part, Whole) else part.weight.name
+                parts.append(LogitPart(part.name, None, float(values[slot]), tensor))
         if self.edited:
             added = float(values[STREAM]) - sum(part.value for part in parts)
-            parts.append(LogitPart(EDITS, None, added))
+            parts.append(LogitPart(EDITS, None, added, ""))
         norm = self.description.final_norm
         last = (norm.shift if norm else None, float(values[1])), (self.description.head.bias, float(values[2]))
-        parts += [LogitPart(weight.name, None, value) for weight, value in last if weight is not None]
+        parts += [LogitPart(weight.name, None, value, weight.name) for weight, value in last if weight is not None]
         return LogitParts(row, target, against, float(values[0]), tuple(parts), self._largest(values))
 
     def _largest(self, values: np.ndarray) -> tuple[NeuronPart, ...]:

@@ -19,6 +19,7 @@ from compute.io.size_text import size_text
 
 from .lens_cells import MAX_TOP, result_words
 from .lens_matrices import LensMatrices
+from .stream_rows import gather
 
 _BLOCK, _SLICE = 16, 1024  # logits, as in the shaders
 _GPU_ROWS = 256  # rows of a chunk on a GPU: more need memory without being faster
@@ -27,8 +28,6 @@ _NO_TOKEN = 0xFFFFFFFF
 
 class LensChunk:
     """The lens at every point of `positions` positions. `results`: a result for each cell, [positions, points].
-
-    `aims`: what `aim` writes, as in wgsl/lens/common/aim.wgsl.
 
     The residual stream is gathered into one matrix, normalized, and multiplied by the head's matrix, which is read once
     for all rows.
@@ -42,7 +41,7 @@ class LensChunk:
         check_memory(engine, self.rows)
         head = engine.description.head
         usage = wgpu.BufferUsage
-        self.aims = self._buffer("aim", 4, usage.UNIFORM)
+        self._aim = self._buffer("aim", 4, usage.UNIFORM)
         self._state = self._buffer("state", 12)
         self._raw = self._buffer("residual stream", self.rows * self._channels)
         self._translated: wgpu.GPUBuffer | None = None
@@ -52,7 +51,7 @@ class LensChunk:
         self._block_keys = self._buffer("block keys", self.rows * -(-head.vocabulary // _BLOCK))
         self.results = self._buffer("results", self.rows * result_words(MAX_TOP))
         engine.device.queue.write_buffer(self._state, 0, state_of(0, 0, self.rows, self.rows - 1, 0, self.rows, 0))
-        self._gather = self._gather_dispatches()
+        self._gather = gather(engine, self._points, positions, self._aim, self._raw)
         self._after = [
             *engine.prefill.head_of(self._normed, self.logits, self.rows, self._state),
             *self._cell_dispatches(),
@@ -69,7 +68,7 @@ class LensChunk:
         """Choose context rows, target and number of tokens of the dispatches that are submitted from now on."""
         last = self._engine.registry.rows - 1
         words = np.asarray([first, last, _NO_TOKEN if target is None else target, top], np.uint32)
-        self._engine.device.queue.write_buffer(self.aims, 0, words)
+        self._engine.device.queue.write_buffer(self._aim, 0, words)
 
     def submit(
         self,
@@ -99,21 +98,6 @@ class LensChunk:
 
     def _shape(self) -> dict[str, int]:
         return {"channels": self._channels, "points": len(self._points)}
-
-    def _gather_dispatches(self) -> list[Dispatch]:
-        """A dispatch for each buffer that contains points."""
-        entries: dict[wgpu.GPUBuffer, list[tuple[int, int]]] = {}
-        for index, point in enumerate(self._points):
-            shard = self._engine.registry[point].storage.shards[0]
-            entries.setdefault(shard.resource, []).append((shard.offset // 16, index))
-        kernel = self._engine.kernels.get("lens/gather", **self._shape())
-        run = []
-        for buffer, table in entries.items():
-            bound: dict[str, Resource] = {
-                "aim": self.aims, "entries": self._table("points", table), "activations": buffer, "rows": self._raw
-            }  # fmt: skip
-            run.append(kernel.dispatch((self.positions, len(table), 1), bound, label="lens: gather"))
-        return run
 
     def _translations(self, matrices: LensMatrices | None) -> list[Dispatch]:
         """What stands between the gathered rows and the norm; without a norm at least a copy."""
@@ -149,7 +133,7 @@ class LensChunk:
         )  # fmt: skip
         source = self._raw if matrices is None or self._translated is None else self._translated
         bound: dict[str, Resource] = {
-            "state": self._state, "params": self.aims, "x": source, "y": self._normed,
+            "state": self._state, "params": self._aim, "x": source, "y": self._normed,
             "scale": resource(self._engine.registry[norm.scale.name].storage.shards[0]),
         }  # fmt: skip
         if norm.shift is not None:
@@ -160,7 +144,7 @@ class LensChunk:
         head, kernels = self._engine.description.head, self._engine.kernels
         cells = self.positions * len(self._points)
         sizes = {"vocabulary": head.vocabulary, "columns": head.columns}
-        aim: dict[str, Resource] = {"aim": self.aims}
+        aim: dict[str, Resource] = {"aim": self._aim}
         scanned = aim | {"logits": self.logits, "parts": self._parts, "block_keys": self._block_keys}
         norms = aim | {"rows": self._raw, "results": self.results}
         return [

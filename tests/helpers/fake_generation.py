@@ -175,7 +175,7 @@ class FakeRunner:
         self.max_context = 256
         self.closed = False
         self.generations = self.map_source = self
-        self.attention = None
+        self.attention = self.attribution = None
         self.tokenizer, self.strip, self.logits = FakeTokenizer(), FakeStrip(device), FakeLogits()
 
     def start(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> FakeGeneration:

@@ -16,6 +16,7 @@ from atlas_viewer.ui.services import Services
 
 from . import (
     attention,
+    attribution,
     dialogs,
     discard,
     distribution,
@@ -62,6 +63,7 @@ _PANELS: tuple[tuple[ModuleType, str, str, str], ...] = (
     (inspector, "bottom", "right, bottom", "right, bottom"),
     (sampling, "bottom", "left, middle", "left, middle"),
     (distribution, "bottom", "tables", "below"),
+    (attribution, "bottom", "tables", "below"),
     (tensors, "middle", "tables", "below"),
     (trace, "middle", "tables", "below"),
     (status, "top", "left, bottom", "left, bottom"),
@@ -69,7 +71,8 @@ _PANELS: tuple[tuple[ModuleType, str, str, str], ...] = (
     (walk, "top", "left, bottom", "right, bottom"),
 )
 _VIEWS = (strip, map_panel, attention)
-_SERVED = (strip, map_panel, attention, inspector, logits, distribution)  # these show pictures or token texts
+# These show pictures or token texts.
+_SERVED = (strip, map_panel, attention, inspector, logits, distribution, attribution)
 _SETTLED = 3  # the frame by which imgui has brought the saved layout's tabs to the front
 NAMES = tuple(panel.NAME for panel, *_ in _PANELS)
 # The views, then the panels with a key, then the others.

@@ -1,0 +1,57 @@
+"""Attribution of the engine's latest pass, for the window."""
+
+from __future__ import annotations
+
+from compute.forward.engine import Engine
+from compute.lens.attribution import LogitParts
+from compute.lens.attribution_pass import AttributionPass
+from compute.lens.stream_pass import StreamPass, StreamShape
+from compute.text.one_token import token_id
+from compute.text.tokenizer import Tokenizer
+
+
+class Attributions:
+    """Splits logits into parts, and measures the residual stream. Nothing here waits for the GPU."""
+
+    def __init__(self, engine: Engine, tokenizer: Tokenizer) -> None:
+        """Raises `UsageError` for an engine without activations, or a model for which no lens is defined."""
+        self._engine, self._tokenizer = engine, tokenizer
+        self._parts = AttributionPass(engine)
+        self._stream: StreamPass | None = None  # created on first use
+
+    @property
+    def passes(self) -> int:
+        """How many passes the engine has run."""
+        return self._engine.registry.passes
+
+    @property
+    def rows(self) -> int:
+        """Context tokens of the latest pass."""
+        return self._engine.registry.rows
+
+    def token_id(self, text: str, name: str) -> int:
+        """The token that `text` stands for. name: of the field, for messages. Raises `AtlasError`s of one line."""
+        return token_id(text, self._engine.config.vocabulary, self._tokenizer, name)
+
+    @property
+    def pending(self) -> bool:
+        """True while a result is in flight."""
+        return self._parts.pending or (self._stream is not None and self._stream.pending)
+
+    def request_parts(self, target: int, against: int | None, row: int) -> bool:
+        """Request the parts of a logit, or of a difference, at a context row. False while others are in flight."""
+        return self._parts.request(target, against, row)
+
+    def take_parts(self) -> LogitParts | None:
+        """The parts, once after they have arrived."""
+        return self._parts.take()
+
+    def request_stream(self, row: int) -> bool:
+        """Request the shape of the residual stream at a context row. False while another is in flight."""
+        if self._stream is None:
+            self._stream = StreamPass(self._engine)
+        return self._stream.request(row)
+
+    def take_stream(self) -> StreamShape | None:
+        """The shape, once after it has arrived."""
+        return self._stream.take() if self._stream is not None else None

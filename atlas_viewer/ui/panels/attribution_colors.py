@@ -1,0 +1,87 @@
+"""Colors of contributions: the hues of the palette in use, one for each sign."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+from imgui_bundle import ImVec2, ImVec4, imgui
+
+from atlas_viewer.state.color_mapping import ColorMapping, RangeAxis
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import theme
+
+from . import plots
+from .widgets import packed
+
+_DARKER = 0.70  # bars on a light background
+_STRIPES = 64
+_BAR = 0.45  # height of the legend's bar, in ems
+_NO_VALUE = ImVec4(1.0, 0.04, 0.18, 1.0)
+
+
+def mapping_of(state: State) -> ColorMapping:
+    """The mapping of contributions: the palette in use, on a scale of square roots."""
+    return _mapping(state.inspection.mapping.palette)
+
+
+@lru_cache(maxsize=8)
+def _mapping(palette: str) -> ColorMapping:
+    return ColorMapping(palette=palette)
+
+
+def cell_color(state: State, value: float, largest: float) -> ImVec4:
+    """The color of a contribution on the map; largest: the magnitude with the brightest color."""
+    if not math.isfinite(value):
+        return _NO_VALUE
+    share = value / largest if largest else 0.0
+    return ImVec4(*mapping_of(state).color(share), 1.0)
+
+
+def bar_color(state: State, value: float) -> ImVec4:
+    """The color of the bar of a contribution, for its sign."""
+    if not math.isfinite(value):
+        return _NO_VALUE
+    red, green, blue = mapping_of(state).color(1.0 if value >= 0 else -1.0)
+    part = _DARKER if state.ui.theme == "light" else 1.0
+    return ImVec4(part * red, part * green, part * blue, 1.0)
+
+
+def bar(state: State, corner: ImVec2, width: float, height: float, share: float) -> None:
+    """Draw a bar from the middle of `width`: to the right for what raises the logit, to the left for what lowers it."""
+    canvas = imgui.get_window_draw_list()
+    middle = corner.x + width / 2
+    if math.isfinite(share):
+        end = middle + min(max(share, -1.0), 1.0) * width / 2
+        low, high = min(middle, end), max(middle, end)
+    else:
+        low, high = corner.x, corner.x + width
+    inset = max(1.0, height * 0.18)
+    top, bottom = corner.y + inset, corner.y + height - inset
+    canvas.add_rect_filled(ImVec2(low, top), ImVec2(max(high, low + 1.0), bottom), packed(bar_color(state, share)), 1.0)
+    canvas.add_line(ImVec2(middle, corner.y), ImVec2(middle, corner.y + height), packed(theme.now.text_dim, 0.6))
+
+
+def legend_height() -> float:
+    """Height of the legend, in pixels."""
+    return theme.em(_BAR + 1.2)
+
+
+def legend(state: State, corner: ImVec2, width: float, largest: float) -> None:
+    """Draw the colors of the map with their values."""
+    canvas, mapping = imgui.get_window_draw_list(), mapping_of(state)
+    axis = RangeAxis(-largest, largest, mapping.curve, False)
+    stripe = width / _STRIPES
+    bottom = corner.y + theme.em(_BAR)
+    for index, color in enumerate(_stripes(mapping)):
+        x = corner.x + index * stripe
+        canvas.add_rect_filled(ImVec2(x, corner.y), ImVec2(x + stripe + 0.5, bottom), packed(color))
+    if largest:
+        plots.ticks(axis, corner.x, corner.x + width, bottom)
+
+
+@lru_cache(maxsize=8)
+def _stripes(mapping: ColorMapping) -> tuple[ImVec4, ...]:
+    axis = RangeAxis(-1.0, 1.0, mapping.curve, False)
+    shares = (axis.share_at((index + 0.5) / _STRIPES) for index in range(_STRIPES))
+    return tuple(ImVec4(*mapping.color(share), 1.0) for share in shares)

@@ -1,0 +1,85 @@
+"""The neurons that contribute most to the logit, in the Attribution panel."""
+
+from __future__ import annotations
+
+import math
+
+from imgui_bundle import ImVec2, imgui
+
+from atlas_viewer.state import attribution_links
+from atlas_viewer.state.attribution_view import Shown
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import theme, widget_tracking
+from compute.lens.attribution import NeuronPart
+
+from . import attribution_colors
+from .widgets import elided, hint, tooltip
+
+_COLUMNS = (
+    ("#", 1.8, "By the size of the contribution"),
+    ("neuron", 10.5, "Its value in the activation. Click: go to it on Map"),
+    ("contribution", 10.5, "What it adds to the logit: its value times its column of the matrix after it"),
+    ("value", 5.2, "The neuron's own value at this position"),
+    ("weight row", 15.5, "The weights with which it reads the residual stream. Click: go to them on Map"),
+    ("explanation", 0.0, "What the activation is"),
+)
+
+
+def draw(state: State, shown: Shown) -> None:
+    """Draw the table."""
+    neurons = shown.parts.neurons
+    if not neurons:
+        hint("This model has no neurons between two matrices, so none is listed.")
+        return
+    flags = imgui.TableFlags_
+    kind = flags.scroll_y | flags.row_bg | flags.sizing_fixed_fit | flags.resizable
+    if not imgui.begin_table("neurons", len(_COLUMNS), kind, imgui.get_content_region_avail()):
+        return
+    imgui.table_setup_scroll_freeze(0, 1)
+    for name, width, _ in _COLUMNS:
+        kind = imgui.TableColumnFlags_.width_fixed if width else imgui.TableColumnFlags_.width_stretch
+        imgui.table_setup_column(name, kind, theme.em(width))
+    imgui.table_next_row(imgui.TableRowFlags_.headers)
+    for name, _, about in _COLUMNS:
+        imgui.table_next_column()
+        imgui.table_header(name)
+        tooltip(about)
+    largest = max((abs(neuron.value) for neuron in neurons if math.isfinite(neuron.value)), default=0.0)
+    for rank, neuron in enumerate(neurons, start=1):
+        _row(state, shown, rank, neuron, largest)
+    imgui.end_table()
+
+
+def _row(state: State, shown: Shown, rank: int, neuron: NeuronPart, largest: float) -> None:
+    imgui.table_next_row()
+    imgui.table_next_column()
+    imgui.text_colored(theme.now.text_dim, str(rank))
+    imgui.table_next_column()
+    name = f"{neuron.name}[{shown.aim.row}, {neuron.index}]"
+    with theme.numbers():
+        if widget_tracking.selectable(f"{name}###neuron {rank}", False)[0]:
+            attribution_links.open_neuron(state, shown, neuron)
+        if imgui.is_item_hovered():
+            state.hovered = attribution_links.of_neuron(shown, neuron)
+        imgui.table_next_column()
+        _contribution(state, neuron.value, largest)
+        imgui.table_next_column()
+        imgui.text(f"{neuron.activation:+.4f}")
+        imgui.table_next_column()
+        if widget_tracking.selectable(f"{neuron.reads}[{neuron.index}]###reads {rank}", False)[0]:
+            attribution_links.open_row(state, neuron)
+        tooltip(f"It adds to the stream with column {neuron.index} of {neuron.writes}")
+    imgui.table_next_column()
+    imgui.text_colored(theme.now.text_dim, elided(neuron.about, imgui.get_content_region_avail().x))
+    tooltip(neuron.about)
+
+
+def _contribution(state: State, value: float, largest: float) -> None:
+    corner, width = imgui.get_cursor_screen_pos(), imgui.get_content_region_avail().x
+    text = f"{value:+.4f}"
+    wide = theme.em(4.4)
+    imgui.text(text)
+    if width - wide > theme.em(1.5):
+        start = ImVec2(corner.x + wide, corner.y)
+        share = value / largest if largest else 0.0
+        attribution_colors.bar(state, start, width - wide, imgui.get_text_line_height(), share)
