@@ -1,4 +1,4 @@
-"""Keeps the Attribution panel up to date while it is visible: requests the parts of a logit, and stores what arrives."""
+"""Keeps the Attribution panel up to date while it is visible: requests the parts of a logit and stores them."""
 
 from __future__ import annotations
 

@@ -32,15 +32,15 @@ def of_neuron(shown: Shown, neuron: NeuronPart) -> Selection:
     return Selection(position=shown.aim.position, layer=layer, neuron=neuron.index)
 
 
-def open_part(state: State, shown: Shown, part: LogitPart) -> None:
-    """Select a head and go to it in Attention; go to any other part on Map."""
+def open_part(state: State, shown: Shown, part: LogitPart, now: float) -> None:
+    """Select a head and go to it in Attention; go to any other part on Map. now: in seconds."""
     if part.head is not None:
         open_source(state, of_part(shown, part))
         return
     info = state.inspection.tensors.get(part.tensor)
     if info is None:
         return
-    fly(state, TensorIndex(part.tensor))
+    fly(state, TensorIndex(part.tensor), now)
     if info.per_token and len(info.shape) == 2:
         state.inspection.point_at(TensorIndex(part.tensor, (shown.aim.row, 0)))
 
@@ -51,13 +51,13 @@ def open_source(state: State, selection: Selection) -> None:
     open_attention(state)
 
 
-def open_neuron(state: State, shown: Shown, neuron: NeuronPart) -> None:
-    """Go to the value of a neuron on Map."""
-    fly(state, TensorIndex(neuron.name, (shown.aim.row, neuron.index)))
+def open_neuron(state: State, shown: Shown, neuron: NeuronPart, now: float) -> None:
+    """Go to the value of a neuron on Map. now: in seconds."""
+    fly(state, TensorIndex(neuron.name, (shown.aim.row, neuron.index)), now)
 
 
-def open_row(state: State, neuron: NeuronPart) -> None:
-    """Go to the row of weights that a neuron reads the residual stream with, on Map."""
+def open_row(state: State, neuron: NeuronPart, now: float) -> None:
+    """Go to the row of weights that a neuron reads the residual stream with, on Map. now: in seconds."""
     info = state.inspection.tensors.get(neuron.reads)
     columns = info.shape[1] if info is not None and len(info.shape) == 2 else 1
-    fly(state, TensorIndex(neuron.reads, (neuron.index, 0), columns))
+    fly(state, TensorIndex(neuron.reads, (neuron.index, 0), columns), now)

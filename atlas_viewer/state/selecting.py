@@ -12,6 +12,7 @@ from .state import State
 from .text_tokens import context_start, text_length, token_at
 
 SEPARATOR = " · "
+_WEAKEST = 0.25  # of the marks of source tokens
 
 
 def begin_frame(state: State) -> None:
@@ -158,6 +159,13 @@ def shows_token(selection: Selection, position: int, token: int) -> bool:
     if selection.position is None:
         return selection.token == token
     return position in (selection.position, selection.key)
+
+
+def strength(state: State, position: int, token: int) -> float:
+    """How strongly views mark a token of the text: 1 in the selection, less for other sources of a head."""
+    if shows_token(state.highlight, position, token):
+        return 1.0
+    return _WEAKEST + (1 - _WEAKEST) * share if (share := state.attribution.marks.get(position, 0.0)) else 0.0
 
 
 def is_thread(selection: Selection) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 
 from imgui_bundle import ImVec2, ImVec4, imgui
@@ -31,7 +32,7 @@ def parts(state: State, shown: Shown) -> LogitPart | None:
         name = title(part)
         here = part.head is not None and shown.head(marked.layer, marked.head) is part
         if _row(state, f"part {name}", name, part.value, shown.largest, _NAME, here):
-            attribution_links.open_part(state, shown, part)
+            attribution_links.open_part(state, shown, part, time.perf_counter())
         if imgui.is_item_hovered():
             hovered.append(part)
             state.hovered = attribution_links.of_part(shown, part)
@@ -40,9 +41,9 @@ def parts(state: State, shown: Shown) -> LogitPart | None:
     return hovered[0] if hovered else None
 
 
-def taken_from(state: State, shown: Shown, part: LogitPart) -> None:
-    """Draw a row per token that a head attends to, the largest contribution first."""
-    found = sources(part, shown.start)
+def taken_from(state: State, shown: Shown, part: LogitPart, most: int | None = None) -> None:
+    """Draw a row per token that a head attends to, the largest contribution first, at most `most` of them."""
+    found = sources(part, shown.start)[:most]
     largest = max((abs(value) for _, value in found if math.isfinite(value)), default=0.0)
 
     def row(at: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from imgui_bundle import ImVec2, imgui
@@ -87,7 +88,7 @@ def draw(state: State, shown: Shown, size: ImVec2) -> LogitPart | None:
     if hovered is not None:
         state.hovered = attribution_links.of_part(shown, hovered)
         if imgui.is_mouse_clicked(imgui.MouseButton_.left):
-            attribution_links.open_part(state, shown, hovered)
+            attribution_links.open_part(state, shown, hovered, time.perf_counter())
     return hovered
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 from imgui_bundle import ImVec2, imgui
 
@@ -32,8 +33,8 @@ def draw(state: State, shown: Shown) -> None:
         hint("This model has no neurons between two matrices, so none is listed.")
         return
     flags = imgui.TableFlags_
-    kind = flags.scroll_y | flags.row_bg | flags.sizing_fixed_fit | flags.resizable
-    if not imgui.begin_table("neurons", len(_COLUMNS), kind, imgui.get_content_region_avail()):
+    style = flags.scroll_y | flags.row_bg | flags.sizing_fixed_fit | flags.resizable
+    if not imgui.begin_table("neurons", len(_COLUMNS), style, imgui.get_content_region_avail()):
         return
     imgui.table_setup_scroll_freeze(0, 1)
     for name, width, _ in _COLUMNS:
@@ -58,7 +59,7 @@ def _row(state: State, shown: Shown, rank: int, neuron: NeuronPart, largest: flo
     name = f"{neuron.name}[{shown.aim.row}, {neuron.index}]"
     with theme.numbers():
         if widget_tracking.selectable(f"{name}###neuron {rank}", False)[0]:
-            attribution_links.open_neuron(state, shown, neuron)
+            attribution_links.open_neuron(state, shown, neuron, time.perf_counter())
         if imgui.is_item_hovered():
             state.hovered = attribution_links.of_neuron(shown, neuron)
         imgui.table_next_column()
@@ -67,7 +68,7 @@ def _row(state: State, shown: Shown, rank: int, neuron: NeuronPart, largest: flo
         imgui.text(f"{neuron.activation:+.4f}")
         imgui.table_next_column()
         if widget_tracking.selectable(f"{neuron.reads}[{neuron.index}]###reads {rank}", False)[0]:
-            attribution_links.open_row(state, neuron)
+            attribution_links.open_row(state, neuron, time.perf_counter())
         tooltip(f"It adds to the stream with column {neuron.index} of {neuron.writes}")
     imgui.table_next_column()
     imgui.text_colored(theme.now.text_dim, elided(neuron.about, imgui.get_content_region_avail().x))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from imgui_bundle import ImVec2, imgui
 
-from atlas_viewer.state.attribution_view import Shown, marked, sources, title
+from atlas_viewer.state.attribution_view import MOST_SOURCES, Shown, marked, sources, title
 from atlas_viewer.state.state import State
 from atlas_viewer.state.text_tokens import token_at
 from atlas_viewer.ui import theme
 from compute.lens.attribution import LogitPart
 
 from . import attribution_bars, attribution_map
-from .widgets import drawable, quoted
+from .widgets import dim, drawable, quoted
 
 # In ems: the smallest widths of three columns and of two, the widest map, and the lowest part of a narrow panel.
 _THREE, _TWO, _MAP, _LOWEST = 58.0, 36.0, 30.0, 8.0
@@ -62,13 +62,17 @@ def _two(state: State, shown: Shown, chosen: LogitPart | None, space: ImVec2) ->
 
 
 def _one(state: State, shown: Shown, chosen: LogitPart | None, space: ImVec2) -> LogitPart | None:
-    """The map above the sources, above the bars."""
-    pointed, least = None, theme.em(_LOWEST)
+    """The map, the largest sources and the bars below each other."""
+    pointed = None
     if imgui.begin_child("column"):
         width = imgui.get_content_region_avail().x
-        pointed = _map(state, shown, ImVec2(width, max(0.42 * space.y, least)))
-        _sources(state, shown, chosen, ImVec2(0, max(0.2 * space.y, 0.7 * least)))
-        pointed = _bars(state, shown, ImVec2(0, max(imgui.get_content_region_avail().y, least))) or pointed
+        pointed = _map(state, shown, ImVec2(width, max(0.5 * space.y, theme.em(_LOWEST))))
+        part = chosen or shown.largest_head
+        if part is not None:
+            attribution_bars.heading(part, width)
+            attribution_bars.taken_from(state, shown, part, MOST_SOURCES)
+        dim("all parts")
+        pointed = attribution_bars.parts(state, shown) or pointed
     imgui.end_child()
     return pointed
 

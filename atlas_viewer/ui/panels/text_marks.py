@@ -40,11 +40,11 @@ def hover(state: State, run: Run, pieces: Sequence[Piece], point: tuple[float, f
 
 def draw(state: State, run: Run, pieces: Sequence[Piece], origin: ImVec2, line_height: float) -> None:
     """Fill and outline the selected tokens in `pieces`, which are in the order of the text, before it is written."""
-    if not state.highlight or not pieces:
+    if not (state.highlight or state.attribution.marks) or not pieces:
         return
     _spans.follow(run)
     canvas, ink = imgui.get_window_draw_list(), theme.now.mark
-    for position, span in _selected(state, pieces[0].start, pieces[-1].stop):
+    for position, span, strength in _selected(state, pieces[0].start, pieces[-1].stop):
         for piece in pieces[bisect.bisect_right(pieces, span[0], key=_stop) :]:
             if piece.start >= span[1]:
                 break
@@ -53,23 +53,24 @@ def draw(state: State, run: Run, pieces: Sequence[Piece], origin: ImVec2, line_h
             right = left + max(imgui.calc_text_size(piece.text[first:stop]).x, 2.0)
             low = ImVec2(left, origin.y + piece.line * line_height)
             high = ImVec2(right, low.y + imgui.get_text_line_height())
-            canvas.add_rect_filled(low, high, packed(ink, 0.25), 2.0)
-            canvas.add_rect(low, high, packed(ink), 2.0, max(1.0, theme.em(theme.OUTLINE) / 2))
+            canvas.add_rect_filled(low, high, packed(ink, 0.25 * strength), 2.0)
+            canvas.add_rect(low, high, packed(ink, strength), 2.0, max(1.0, theme.em(theme.OUTLINE) / 2))
             widget_tracking.mark(f"text{position}", low, high)
 
 
-def _selected(state: State, start: int, stop: int) -> Iterator[tuple[int, tuple[int, int]]]:
-    """Position and characters of each selected token between two characters of the text."""
+def _selected(state: State, start: int, stop: int) -> Iterator[tuple[int, tuple[int, int], float]]:
+    """Position, characters and strength, 0 to 1, of each token to mark between two characters of the text."""
     first = _spans.at(start) or 0
     for position in range(first, len(_spans)):
         span = _spans[position]
         if span[0] >= stop:
             return
         token = token_at(state, position)
-        if token is not None and selecting.shows_token(state.highlight, position, token[0]):
+        strength = selecting.strength(state, position, token[0]) if token is not None else 0.0
+        if token is not None and strength:
             # The space before a word is not marked: it may be at the end of another line.
             spaces = len(token[1]) - len(token[1].lstrip()) if token[1].strip() else 0
-            yield position, (min(span[0] + spaces, span[1]), span[1])
+            yield position, (min(span[0] + spaces, span[1]), span[1]), strength
 
 
 def _character(pieces: Sequence[Piece], x: float, line: float) -> int | None:

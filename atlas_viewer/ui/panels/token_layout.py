@@ -142,9 +142,10 @@ def _field(state: State, tokens: PromptTokens, first_seen: int) -> None:
             _paint(tokens.tokens[index], corner, end, 1.0 if index >= first_seen else _UNSEEN)
             # A token of another text than the one on screen has no position in it.
             position = index if own else -1
-            if selecting.shows_token(state.highlight, position, tokens.tokens[index][0]):
+            strength = selecting.strength(state, position, tokens.tokens[index][0])
+            if strength:
                 outline = max(1.0, theme.em(theme.OUTLINE))
-                imgui.get_window_draw_list().add_rect(corner, end, packed(theme.now.mark), 2.0, outline)
+                imgui.get_window_draw_list().add_rect(corner, end, packed(theme.now.mark, strength), 2.0, outline)
                 widget_tracking.mark(f"token{index}", corner, end)
             widget_tracking.rects[f"token{index}"] = widget_tracking.WidgetRect(corner.x, corner.y, end.x, end.y)
     if imgui.is_window_hovered():

@@ -218,8 +218,9 @@ def _paint(
     canvas.add_rect_filled(
         ImVec2(left, floor - _BAR), ImVec2(left + (size.x - 6) * probability, floor), packed(theme.now.accent), 1.0
     )
-    if selecting.shows_token(state.highlight, len(run.prompt_tokens) + step.index, step.token):
-        canvas.add_rect(corner, end, packed(theme.now.mark), 3.0, max(1.0, theme.em(theme.OUTLINE)))
+    marked = selecting.strength(state, len(run.prompt_tokens) + step.index, step.token)
+    if marked:
+        canvas.add_rect(corner, end, packed(theme.now.mark, marked), 3.0, max(1.0, theme.em(theme.OUTLINE)))
         widget_tracking.mark(f"chip{step.index}", corner, end)
     if run.parent is not None and step.index == run.fork:  # chosen by hand
         canvas.add_rect(corner, end, packed(_MARK), 3.0)
