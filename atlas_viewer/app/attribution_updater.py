@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from atlas_viewer.state.attribution_protocols import AttributionSource
 from atlas_viewer.state.attribution_view import STREAM, Aim, Shown, aim_at
+from atlas_viewer.state.navigation import ATTRIBUTION
 from atlas_viewer.state.protocols import ModelLike
 from atlas_viewer.state.state import State
 from atlas_viewer.state.text_tokens import context_start
 from compute.errors import AtlasError, UsageError
 
-PANEL = "Attribution"
 _NO_STEP = "Attribution explains a generated token: generate one."
 
 
@@ -28,7 +28,7 @@ class AttributionUpdater:
     @property
     def visible(self) -> bool:
         """True if the panel was drawn in the last frame."""
-        return PANEL in self._state.ui.shown
+        return ATTRIBUTION in self._state.ui.shown
 
     @property
     def pending(self) -> bool:

@@ -7,7 +7,7 @@ from compute.models.tensor_index import TensorIndex, parse_tensor_index
 from .map_addresses import made_by, source_range
 from .state import State
 
-ATLAS, MAP, ATTENTION = "Atlas", "Map", "Attention"
+ATLAS, MAP, ATTENTION, ATTRIBUTION = "Atlas", "Map", "Attention", "Attribution"
 
 
 def on_map(state: State) -> bool:
@@ -33,7 +33,7 @@ def fit(state: State) -> None:
         state.map.fit()
     elif state.ui.view == ATTENTION:
         state.attention.fit()
-    else:
+    elif state.ui.view == ATLAS:
         state.strip.camera.reset()
 
 
@@ -43,7 +43,7 @@ def zoom(state: State, units: float) -> None:
         state.map.zoom_by(units)
     elif state.ui.view == ATTENTION:
         state.attention.zoom_by(2.0 ** (units / 300))
-    else:
+    elif state.ui.view == ATLAS:
         state.strip.camera.wheel(units, 0.5, 0.5)
 
 
@@ -60,6 +60,11 @@ def open_map(state: State) -> None:
 def open_attention(state: State) -> None:
     """Bring Attention to the front."""
     state.ui.front = state.ui.view = ATTENTION
+
+
+def open_attribution(state: State) -> None:
+    """Bring Attribution to the front."""
+    state.ui.front = state.ui.view = ATTRIBUTION
 
 
 def arrive(state: State) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from atlas_viewer.state import selecting
+from atlas_viewer.state import navigation, selecting
 from atlas_viewer.state.navigation import fit, go_to_makers, makers, on_map, open_attention, open_map, zoom
 from atlas_viewer.state.requests import Screenshot, ShowRun
 from atlas_viewer.state.state import State
@@ -13,7 +13,7 @@ from atlas_viewer.state.ui_state import THEME_NAMES
 
 from . import file_dialogs, walk_actions
 from .attention_actions import next_order, next_step
-from .attribution_actions import can_explain, next_section, open_attribution, open_largest, reset_aim
+from .attribution_actions import can_explain, next_section, open_largest, reset_aim
 from .color_actions import adjust, next_chip_color, next_curve, next_palette, next_range, reset_colors, toggle_sampling
 from .file_actions import choose_in_window, choose_model, choose_picture, choose_recording, open_save
 from .panel_titles import DRAWERS, title
@@ -264,7 +264,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("focus.Attention", "Go to Attention", "View", open_attention, "Q"),
     Action("attention.order", "Next order of attention heads", "View", next_order, "Shift+Q"),
     Action("attention.step", "Next step of attention: scores, mask, softmax", "View", next_step, "Shift+S"),
-    Action("focus.Attribution", "Go to Attribution", "View", open_attribution, "Y"),
+    Action("focus.Attribution", "Go to Attribution", "View", navigation.open_attribution, "Y"),
     Action("attribution.section", "Next section of Attribution", "View", next_section, "Shift+Y"),
     Action("attribution.head", "Go to the head that adds most", "View", open_largest, "Ctrl+Y", can_explain),
     Action("attribution.reset", "Attribution of the token of the step shown", "View", reset_aim, "Alt+Y"),

@@ -5,13 +5,8 @@ from __future__ import annotations
 import time
 
 from atlas_viewer.state.attribution_links import open_part
+from atlas_viewer.state.navigation import open_attribution
 from atlas_viewer.state.state import State
-
-
-def open_attribution(state: State) -> None:
-    """Bring the panel to the front."""
-    state.ui.hidden.discard("Attribution")
-    state.ui.front = "Attribution"
 
 
 def next_section(state: State) -> None:

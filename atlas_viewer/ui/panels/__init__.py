@@ -55,6 +55,7 @@ _PANELS: tuple[tuple[ModuleType, str, str, str], ...] = (
     (strip, CENTER, CENTER, CENTER),
     (map_panel, CENTER, CENTER, CENTER),
     (attention, CENTER, CENTER, CENTER),
+    (attribution, CENTER, CENTER, CENTER),
     (prompt, "top", "left, top", "left, top"),
     (tokens, "middle", "right, middle", "right, middle"),
     (output, "middle", "right, top", "right, top"),
@@ -63,20 +64,23 @@ _PANELS: tuple[tuple[ModuleType, str, str, str], ...] = (
     (inspector, "bottom", "right, bottom", "right, bottom"),
     (sampling, "bottom", "left, middle", "left, middle"),
     (distribution, "bottom", "tables", "below"),
-    (attribution, "bottom", "tables", "below"),
     (tensors, "middle", "tables", "below"),
     (trace, "middle", "tables", "below"),
     (status, "top", "left, bottom", "left, bottom"),
     (recording, "top", "right, bottom", "right, bottom"),
     (walk, "top", "left, bottom", "right, bottom"),
 )
-_VIEWS = (strip, map_panel, attention)
+_VIEWS = (strip, map_panel, attention, attribution)
 # These show pictures or token texts.
 _SERVED = (strip, map_panel, attention, inspector, logits, distribution, attribution)
 _SETTLED = 3  # the frame by which imgui has brought the saved layout's tabs to the front
 NAMES = tuple(panel.NAME for panel, *_ in _PANELS)
 # The views, then the panels with a key, then the others.
-_BUTTONS = (*NAMES[:3], *panel_titles.DRAWERS, *(name for name in NAMES[3:] if name not in panel_titles.DRAWERS))
+_BUTTONS = (
+    *NAMES[: len(_VIEWS)],
+    *panel_titles.DRAWERS,
+    *(name for name in NAMES[len(_VIEWS) :] if name not in panel_titles.DRAWERS),
+)
 
 
 def docked(arrangement: str) -> tuple[tuple[str, str], ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state.attribution_view import NEURONS, PARTS, SECTIONS, STREAM, AttributionView, Shown
+from atlas_viewer.state.navigation import ATTRIBUTION
 from atlas_viewer.state.state import State
 from atlas_viewer.state.text_tokens import token_at
 from atlas_viewer.ui import theme, widget_tracking
@@ -14,7 +15,7 @@ from . import attribution_neurons, attribution_parts, attribution_stream
 from .toolbar import button_width
 from .widgets import beside, dim, elided, hint, quoted, tooltip, wrapped
 
-NAME = "Attribution"
+NAME = ATTRIBUTION
 
 # In ems: widths of the fields.
 _FIELD, _POSITION = 8.5, 5.0

@@ -24,6 +24,7 @@ _COLUMNS = (
     ("weight row", 15.5, "The weights with which it reads the residual stream. Click: go to them on Map"),
     ("explanation", 0.0, "What the activation is"),
 )
+_LEAST = 14.0  # ems, for the explanation
 
 
 def draw(state: State, shown: Shown) -> None:
@@ -33,13 +34,15 @@ def draw(state: State, shown: Shown) -> None:
         hint("This model has no neurons between two matrices, so none is listed.")
         return
     flags = imgui.TableFlags_
-    style = flags.scroll_y | flags.row_bg | flags.sizing_fixed_fit | flags.resizable
-    if not imgui.begin_table("neurons", len(_COLUMNS), style, imgui.get_content_region_avail()):
+    available = imgui.get_content_region_avail()
+    narrow = available.x < theme.em(sum(width for _, width, _ in _COLUMNS) + _LEAST)
+    style = (flags.scroll_x if narrow else 0) | flags.scroll_y | flags.row_bg | flags.sizing_fixed_fit | flags.resizable
+    if not imgui.begin_table("neurons", len(_COLUMNS), style, available):
         return
     imgui.table_setup_scroll_freeze(0, 1)
     for name, width, _ in _COLUMNS:
-        kind = imgui.TableColumnFlags_.width_fixed if width else imgui.TableColumnFlags_.width_stretch
-        imgui.table_setup_column(name, kind, theme.em(width))
+        kind = imgui.TableColumnFlags_.width_fixed if width or narrow else imgui.TableColumnFlags_.width_stretch
+        imgui.table_setup_column(name, kind, theme.em(width or _LEAST))
     imgui.table_next_row(imgui.TableRowFlags_.headers)
     for name, _, about in _COLUMNS:
         imgui.table_next_column()

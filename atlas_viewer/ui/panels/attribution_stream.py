@@ -14,7 +14,7 @@ from compute.models.names import split_name
 from .widgets import hint
 
 _LEAST = 15.0  # ems, minimum width of a plot beside another
-_LOWEST = 8.0  # ems, minimum height of a plot
+_LOWEST, _TALLEST = 8.0, 24.0  # ems, heights of a plot
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,13 @@ def draw(stream: StreamShape | None) -> None:
     x = np.array([_block(point, index) for index, point in enumerate(stream.points)], np.float64)
     accent, text = theme.now.accent, theme.now.text
     plots = (
-        ("length of the stream", [_Line("stream", x, stream.norm, accent)], None),
-        ("length added", _added(stream, x), None),
-        ("cosine to the last point", [_Line("cosine", x, stream.cosine, text)], 1.0),
+        ("norm of the stream", [_Line("stream", x, stream.norm, accent)], None),
+        ("norm added", _added(stream, x), None),
+        ("cosine to the final stream", [_Line("cosine", x, stream.cosine, text)], 1.0),
     )
     available, gap = imgui.get_content_region_avail(), imgui.get_style().item_spacing
     beside = available.x >= 3 * theme.em(_LEAST)
-    size = ImVec2((available.x - 2 * gap.x) / 3, max(available.y, theme.em(_LOWEST)))
+    size = ImVec2((available.x - 2 * gap.x) / 3, min(max(available.y, theme.em(_LOWEST)), theme.em(_TALLEST)))
     if not beside:
         size = ImVec2(available.x, max((available.y - 2 * gap.y) / 3, theme.em(_LOWEST)))
     if imgui.begin_child("stream"):
@@ -93,6 +93,10 @@ def _plot(stream: StreamShape, title: str, lines: list[_Line], size: ImVec2, top
         high = top or 1.08 * float(values.max(initial=0.0)) or 1.0
         low = min(0.0, float(values.min(initial=0.0)))
         right = max(float(line.x.max(initial=0.0)) for line in lines)
+        numbers, names = _ticks(right)
+        implot.setup_axis_ticks(axes.x1, numbers, names)
+        place = implot.Location_.north
+        implot.setup_legend(place, implot.LegendFlags_.outside | implot.LegendFlags_.horizontal)
         always = implot.Cond_.always
         implot.setup_axis_limits(axes.x1, -1.3, right + 0.3, always)
         implot.setup_axis_limits(axes.y1, 1.08 * low, 1.02 * high, always)
@@ -107,6 +111,13 @@ def _plot(stream: StreamShape, title: str, lines: list[_Line], size: ImVec2, top
         widget_tracking.track(f"plot {title}")
     implot.pop_style_var(2)
     implot.pop_style_color(2)
+
+
+def _ticks(right: float) -> tuple[list[float], list[str]]:
+    """Where the axis of blocks is labeled, and the labels: about eight numbers, and the embedding."""
+    every = max(1, round((right + 1) / 8))
+    blocks = range(0, int(right) + 1, every)
+    return [-1.0, *map(float, blocks)], ["embed", *map(str, blocks)]
 
 
 def _pointer(stream: StreamShape, title: str, lines: list[_Line]) -> None:
