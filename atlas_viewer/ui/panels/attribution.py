@@ -121,7 +121,8 @@ def _sum(state: State, services: Services, shown: Shown) -> None:
     check, width = shown.checks[0], imgui.get_content_region_avail().x
     bad = [one for one in shown.checks if not one.ok]
     text = f"{what}{after}: {parts.logit:+.4f}"
-    remainder = f"remainder {parts.sum - parts.logit:+.1e} of at most {check.tolerance:g}"
+    remainder = f"sum of {len(parts.parts)} parts {parts.sum:+.4f}, remainder {parts.sum - parts.logit:+.1e}"
+    remainder += f" (at most {check.tolerance:g})"
     with theme.numbers():
         imgui.text_colored(theme.now.text if state.attribution.current else theme.now.text_dim, elided(text, width))
         tooltip(text)

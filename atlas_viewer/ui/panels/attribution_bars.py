@@ -10,28 +10,32 @@ from imgui_bundle import ImVec2, ImVec4, imgui
 
 from atlas_viewer.state import attribution_links
 from atlas_viewer.state.attribution_view import Shown, sources, title
+from atlas_viewer.state.quoting import counted
 from atlas_viewer.state.state import State
 from atlas_viewer.state.text_tokens import token_at
 from atlas_viewer.ui import theme, widget_tracking
 from compute.lens.attribution import LogitPart
 
 from . import attribution_colors
+from .attribution_colors import Scale
 from .widgets import dim, elided, packed, quoted
 
-_NAME, _VALUE = 10.6, 5.0  # widths of a row's columns, in ems
-_SOURCE = 9.5
+# In ems: widths of a row's columns, and the space before its text.
+_NAME, _SOURCE, _VALUE, _INSET = 8.8, 8.0, 4.6, 0.25
+_LEAST = 5e-5  # smaller contributions would be written as 0
 
 
 def parts(state: State, shown: Shown) -> LogitPart | None:
     """Draw a row per part, the largest first; returns the one under the mouse. A click opens it."""
     hovered: list[LogitPart] = []
+    scale = Scale.of(part.value for part in shown.ranked)
     marked = state.highlight
 
     def row(at: int) -> None:
         part = shown.ranked[at]
         name = title(part)
         here = part.head is not None and shown.head(marked.layer, marked.head) is part
-        if _row(state, f"part {name}", name, part.value, shown.largest, _NAME, here):
+        if _row(state, f"part {name}", name, part.value, scale, _NAME, here):
             attribution_links.open_part(state, shown, part, time.perf_counter())
         if imgui.is_item_hovered():
             hovered.append(part)
@@ -43,8 +47,10 @@ def parts(state: State, shown: Shown) -> LogitPart | None:
 
 def taken_from(state: State, shown: Shown, part: LogitPart, most: int | None = None) -> None:
     """Draw a row per token that a head attends to, the largest contribution first, at most `most` of them."""
-    found = sources(part, shown.start)[:most]
-    largest = max((abs(value) for _, value in found if math.isfinite(value)), default=0.0)
+    taken = sources(part, shown.start)
+    found = [one for one in taken if not abs(one[1]) < _LEAST][:most]
+    others = [value for _, value in taken[len(found) :]]
+    scale = Scale.of(value for _, value in found)
 
     def row(at: int) -> None:
         position, value = found[at]
@@ -52,12 +58,14 @@ def taken_from(state: State, shown: Shown, part: LogitPart, most: int | None = N
         text = f"{position} {quoted(known[1]) if known else '?'}"
         here = position == state.highlight.key
         selection = attribution_links.of_source(shown, part, position)
-        if _row(state, f"source {position}", text, value, largest, _SOURCE, here):
+        if _row(state, f"source {position}", text, value, scale, _SOURCE, here):
             attribution_links.open_source(state, selection)
         if imgui.is_item_hovered():
             state.hovered = selection
 
     _rows(len(found), row)
+    if others:
+        dim(f"{counted(len(others), 'other token')}: {sum(others):+.4f}")
 
 
 def heading(part: LogitPart, width: float) -> None:
@@ -77,7 +85,7 @@ def _rows(count: int, row: Callable[[int], None]) -> None:
     imgui.pop_style_var()
 
 
-def _row(state: State, identity: str, name: str, value: float, largest: float, width: float, here: bool) -> bool:
+def _row(state: State, identity: str, name: str, value: float, scale: Scale, width: float, here: bool) -> bool:
     """Draw name, value and bar; True when the row is clicked."""
     corner, available = imgui.get_cursor_screen_pos(), imgui.get_content_region_avail().x
     height = imgui.get_text_line_height() + theme.em(0.12)
@@ -87,8 +95,8 @@ def _row(state: State, identity: str, name: str, value: float, largest: float, w
         end = ImVec2(corner.x + available, corner.y + height)
         canvas.add_rect(corner, end, packed(theme.now.mark), 2.0)
         widget_tracking.mark(identity, corner, end)
-    names = min(theme.em(width), 0.45 * available)
-    canvas.add_text(corner, packed(theme.now.text), elided(name, names))
+    names, inset = min(theme.em(width), 0.45 * available), theme.em(_INSET)
+    canvas.add_text(ImVec2(corner.x + inset, corner.y), packed(theme.now.text), elided(name, names - inset))
     with theme.numbers():
         text = f"{value:+.4f}"
         wide = imgui.calc_text_size(text).x
@@ -96,6 +104,5 @@ def _row(state: State, identity: str, name: str, value: float, largest: float, w
         canvas.add_text(ImVec2(corner.x + names + max(theme.em(_VALUE) - wide, 0.0), corner.y), packed(ink), text)
     left = names + theme.em(_VALUE + 0.6)
     if available - left > theme.em(2):
-        share = value / largest if largest else 0.0
-        attribution_colors.bar(state, ImVec2(corner.x + left, corner.y), available - left, height, share)
+        attribution_colors.bar(state, ImVec2(corner.x + left, corner.y), available - left, height, value, scale)
     return bool(clicked)

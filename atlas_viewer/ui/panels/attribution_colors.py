@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 
 from imgui_bundle import ImVec2, ImVec4, imgui
@@ -47,19 +49,38 @@ def bar_color(state: State, value: float) -> ImVec4:
     return ImVec4(part * red, part * green, part * blue, 1.0)
 
 
-def bar(state: State, corner: ImVec2, width: float, height: float, share: float) -> None:
-    """Draw a bar from the middle of `width`: to the right for what raises the logit, to the left for what lowers it."""
+@dataclass(frozen=True)
+class Scale:
+    """What the ends of a bar's space stand for: at most 0, and at least 0."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Scale:
+        """The smallest scale with 0 and all finite values."""
+        finite = [value for value in values if math.isfinite(value)]
+        low, high = min([0.0, *finite]), max([0.0, *finite])
+        return cls(low, high if high > low else low + 1.0)
+
+    def x_at(self, value: float) -> float:
+        """The position of a value, from 0 to 1."""
+        return min(max((value - self.low) / (self.high - self.low), 0.0), 1.0)
+
+
+def bar(state: State, corner: ImVec2, width: float, height: float, value: float, scale: Scale) -> None:
+    """Draw a bar from zero: to the right for what raises the logit, to the left for what lowers it."""
     canvas = imgui.get_window_draw_list()
-    middle = corner.x + width / 2
-    if math.isfinite(share):
-        end = middle + min(max(share, -1.0), 1.0) * width / 2
-        low, high = min(middle, end), max(middle, end)
-    else:
-        low, high = corner.x, corner.x + width
+    zero = corner.x + width * scale.x_at(0.0)
+    low, high = corner.x, corner.x + width  # all of it for a value that is not finite
+    if math.isfinite(value):
+        end = corner.x + width * scale.x_at(value)
+        low, high = min(zero, end), max(zero, end)
     inset = max(1.0, height * 0.18)
     top, bottom = corner.y + inset, corner.y + height - inset
-    canvas.add_rect_filled(ImVec2(low, top), ImVec2(max(high, low + 1.0), bottom), packed(bar_color(state, share)), 1.0)
-    canvas.add_line(ImVec2(middle, corner.y), ImVec2(middle, corner.y + height), packed(theme.now.text_dim, 0.6))
+    if high - low >= 0.5:
+        canvas.add_rect_filled(ImVec2(low, top), ImVec2(high, bottom), packed(bar_color(state, value)), 1.0)
+    canvas.add_line(ImVec2(zero, corner.y), ImVec2(zero, corner.y + height), packed(theme.now.text_dim, 0.6))
 
 
 def legend_height() -> float:

@@ -19,7 +19,7 @@ from .widgets import packed
 
 BUTTON = "attribution map"
 # In ems: the largest cell, the space for the numbers of layers, and the gap between heads and other columns.
-_WIDEST, _TALLEST, _LABEL, _GAP = 3.6, 1.7, 1.9, 0.3
+_WIDEST, _TALLEST, _LABEL, _GAP = 3.6, 2.6, 1.9, 0.3
 _LEGEND = 12.0  # ems, minimum width of the legend
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 
 from imgui_bundle import ImVec2, imgui
@@ -48,13 +47,13 @@ def draw(state: State, shown: Shown) -> None:
         imgui.table_next_column()
         imgui.table_header(name)
         tooltip(about)
-    largest = max((abs(neuron.value) for neuron in neurons if math.isfinite(neuron.value)), default=0.0)
+    scale = attribution_colors.Scale.of(neuron.value for neuron in neurons)
     for rank, neuron in enumerate(neurons, start=1):
-        _row(state, shown, rank, neuron, largest)
+        _row(state, shown, rank, neuron, scale)
     imgui.end_table()
 
 
-def _row(state: State, shown: Shown, rank: int, neuron: NeuronPart, largest: float) -> None:
+def _row(state: State, shown: Shown, rank: int, neuron: NeuronPart, scale: attribution_colors.Scale) -> None:
     imgui.table_next_row()
     imgui.table_next_column()
     imgui.text_colored(theme.now.text_dim, str(rank))
@@ -66,7 +65,7 @@ def _row(state: State, shown: Shown, rank: int, neuron: NeuronPart, largest: flo
         if imgui.is_item_hovered():
             state.hovered = attribution_links.of_neuron(shown, neuron)
         imgui.table_next_column()
-        _contribution(state, neuron.value, largest)
+        _contribution(state, neuron.value, scale)
         imgui.table_next_column()
         imgui.text(f"{neuron.activation:+.4f}")
         imgui.table_next_column()
@@ -78,12 +77,11 @@ def _row(state: State, shown: Shown, rank: int, neuron: NeuronPart, largest: flo
     tooltip(neuron.about)
 
 
-def _contribution(state: State, value: float, largest: float) -> None:
+def _contribution(state: State, value: float, scale: attribution_colors.Scale) -> None:
     corner, width = imgui.get_cursor_screen_pos(), imgui.get_content_region_avail().x
     text = f"{value:+.4f}"
     wide = theme.em(4.4)
     imgui.text(text)
     if width - wide > theme.em(1.5):
         start = ImVec2(corner.x + wide, corner.y)
-        share = value / largest if largest else 0.0
-        attribution_colors.bar(state, start, width - wide, imgui.get_text_line_height(), share)
+        attribution_colors.bar(state, start, width - wide, imgui.get_text_line_height(), value, scale)

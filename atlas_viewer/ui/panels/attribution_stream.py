@@ -91,7 +91,7 @@ def _plot(stream: StreamShape, title: str, lines: list[_Line], size: ImVec2, top
         implot.setup_axis(axes.y1, title, faint)
         values = np.concatenate([line.y[np.isfinite(line.y)] for line in lines])
         high = top or 1.08 * float(values.max(initial=0.0)) or 1.0
-        low = min(0.0, float(values.min(initial=0.0)))
+        low = min(0.0, float(values.min(initial=0.0)) * 1.2)
         right = max(float(line.x.max(initial=0.0)) for line in lines)
         numbers, names = _ticks(right)
         implot.setup_axis_ticks(axes.x1, numbers, names)
@@ -99,7 +99,7 @@ def _plot(stream: StreamShape, title: str, lines: list[_Line], size: ImVec2, top
         implot.setup_legend(place, implot.LegendFlags_.outside | implot.LegendFlags_.horizontal)
         always = implot.Cond_.always
         implot.setup_axis_limits(axes.x1, -1.3, right + 0.3, always)
-        implot.setup_axis_limits(axes.y1, 1.08 * low, 1.02 * high, always)
+        implot.setup_axis_limits(axes.y1, low, 1.02 * high, always)
         implot.setup_finish()
         for line in lines:
             spec = implot.Spec(line_color=line.ink, line_weight=max(1.5, theme.em(0.13)))
