@@ -10,8 +10,6 @@ from atlas_viewer.state.state import State
 from atlas_viewer.state.text_tokens import context_start
 from compute.errors import AtlasError, UsageError
 
-_NO_STEP = "Attribution explains a generated token: generate one."
-
 
 class AttributionUpdater:
     """Connects a source of attributions to the state. Nothing here waits for the GPU."""
@@ -19,6 +17,7 @@ class AttributionUpdater:
     def __init__(self, state: State) -> None:
         self._state = state
         self._source: AttributionSource | None = None
+        self._shown: AttributionSource | None = None  # the latest one, also while the panel is hidden
         self._asked: tuple[Aim, int] | None = None  # what the latest parts were requested for, and in which pass
         self._asked_stream: tuple[int, int] | None = None  # likewise: row and pass
         self._wanted: Aim | None = None
@@ -51,10 +50,9 @@ class AttributionUpdater:
             view.problem = model.unavailable
         if source is not self._source:
             self._source, self._asked, self._asked_stream = source, None, None
-            if source is not None and source.pending:
-                source.take_parts(), source.take_stream()
-        if source is None:
-            view.clear()
+            if source is not self._shown:
+                view.clear()  # these are parts of another model
+            self._shown = source
 
     def frame(self, now: float, interval: float, pass_complete: bool) -> None:
         """Store what has arrived, and request what the panel wants.
@@ -94,7 +92,6 @@ class AttributionUpdater:
         run, step = state.run, state.step
         view.error = ""
         if run is None or step is None:
-            view.problem = _NO_STEP
             return None
         predicted, start = len(run.prompt_tokens) + step.index - 1, context_start(state)
         try:

@@ -266,7 +266,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("attention.step", "Next step of attention: scores, mask, softmax", "View", next_step, "Shift+S"),
     Action("focus.Attribution", "Go to Attribution", "View", navigation.open_attribution, "Y"),
     Action("attribution.section", "Next section of Attribution", "View", next_section, "Shift+Y"),
-    Action("attribution.head", "Go to the head that adds most", "View", open_largest, "Ctrl+Y", can_explain),
+    Action("attribution.head", "Open the head that adds most", "View", open_largest, "Ctrl+Y", can_explain),
     Action("attribution.reset", "Attribution of the token of the step shown", "View", reset_aim, "Alt+Y"),
     Action("logits.find", "Find a token in the logits", "View", _find_token, "Ctrl+F", has_steps, anywhere=True),
     Action("logits.ladder", "Open or close the sampling ladder", "View", ladder, "S", has_steps),

@@ -16,7 +16,7 @@ NEURONS = 50  # that a result names
 class LogitPart:
     """What one part of the model adds to the logit. head: its number, None for parts that are not heads.
 
-    tensor: the activation or the parameter that the part comes from, of a head the output of all heads; empty for edits.
+    tensor: the activation or parameter that the part comes from, of a head that of all heads, empty for edits;
     sources: float32 [position + 1], what the head took from each token of the context; None for other parts, and
     where an edit has replaced what heads took.
     """

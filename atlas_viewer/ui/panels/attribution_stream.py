@@ -78,7 +78,7 @@ def _plot(stream: StreamShape, title: str, lines: list[_Line], size: ImVec2, top
     if implot.get_current_context() is None:
         implot.create_context()
     axes, kinds = implot.ImAxis_, implot.Flags_
-    flags = kinds.no_menus | kinds.no_box_select | kinds.no_mouse_text | kinds.no_inputs
+    flags = kinds.no_menus | kinds.no_box_select | kinds.no_mouse_text
     if len(lines) == 1:
         flags |= kinds.no_legend
     implot.push_style_color(implot.Col_.frame_bg, ImVec4(0, 0, 0, 0))
@@ -86,7 +86,7 @@ def _plot(stream: StreamShape, title: str, lines: list[_Line], size: ImVec2, top
     implot.push_style_var(implot.StyleVar_.plot_padding, ImVec2(theme.em(0.2), theme.em(0.4)))
     implot.push_style_var(implot.StyleVar_.plot_min_size, ImVec2(theme.em(6), theme.em(4)))
     if implot.begin_plot(f"##{title}", size, flags):
-        faint = implot.AxisFlags_.no_highlight
+        faint = implot.AxisFlags_.no_highlight | implot.AxisFlags_.lock
         implot.setup_axis(axes.x1, "block", faint)
         implot.setup_axis(axes.y1, title, faint)
         values = np.concatenate([line.y[np.isfinite(line.y)] for line in lines])
