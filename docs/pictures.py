@@ -17,9 +17,10 @@ from typing import Any
 
 FOLDER = Path(__file__).parent
 TOUR = FOLDER / "tour.jsonl"
-ATTENTION = FOLDER / "attention.jsonl"
+ATTENTION, ATTRIBUTION = FOLDER / "attention.jsonl", FOLDER / "attribution.jsonl"
 SCREEN = "1600x1000x24"
 RUN = ("Once upon a time, there was a", "-n", "24", "--temperature", "0")
+NAMED = "Once upon a time, there was a little girl named"
 SMALL = (*RUN, "--view", "map", "--size", "960x540")
 
 # File and what `atlas-viewer render` is given for it, from the whole map to single digits.
@@ -61,6 +62,8 @@ def main() -> int:
         play((*RUN, "--context", "64"), TOUR, TOUR.with_suffix(""), environment)
         print(ATTENTION.name, flush=True)
         play((RUN[0], "-n", "56", *RUN[3:], "--context", "64"), ATTENTION, ATTENTION.with_suffix(""), environment)
+        print(ATTRIBUTION.name, flush=True)
+        play((NAMED, "-n", "12", *RUN[3:], "--context", "64"), ATTRIBUTION, ATTRIBUTION.with_suffix(""), environment)
         print(FLIGHT.name, flush=True)
         animate(environment)
     return 0

@@ -16,7 +16,7 @@ class Attributions:
     def __init__(self, engine: Engine, tokenizer: Tokenizer) -> None:
         """Raises `UsageError` for an engine without activations, or a model for which no lens is defined."""
         self._engine, self._tokenizer = engine, tokenizer
-        self._parts = AttributionPass(engine)
+        self._parts, self._edits = AttributionPass(engine), engine.edits
         self._stream: StreamPass | None = None  # created on first use
 
     @property
@@ -40,6 +40,9 @@ class Attributions:
 
     def request_parts(self, target: int, against: int | None, row: int) -> bool:
         """Request the parts of a logit, or of a difference, at a context row. False while others are in flight."""
+        edits = self._engine.edits
+        if [id(edit) for edit in edits] != [id(edit) for edit in self._edits] and not self._parts.pending:
+            self._parts, self._edits = AttributionPass(self._engine), edits  # a pass is for the edits of its time
         return self._parts.request(target, against, row)
 
     def take_parts(self) -> LogitParts | None:

@@ -18,7 +18,7 @@ from compute.lens.attribution import LogitPart
 
 from . import attribution_colors
 from .attribution_colors import Scale
-from .widgets import dim, elided, packed, quoted
+from .widgets import dim, elided, hint, packed, quoted
 
 # In ems: widths of a row's columns, and the space before its text.
 _NAME, _SOURCE, _VALUE, _INSET = 8.8, 8.0, 4.6, 0.25
@@ -47,6 +47,9 @@ def parts(state: State, shown: Shown) -> LogitPart | None:
 
 def taken_from(state: State, shown: Shown, part: LogitPart, most: int | None = None) -> None:
     """Draw a row per token that a head attends to, the largest contribution first, at most `most` of them."""
+    if part.sources is None:
+        hint("An edit has replaced what this head took.")
+        return
     taken = sources(part, shown.start)
     found = [one for one in taken if not abs(one[1]) < _LEAST][:most]
     others = [value for _, value in taken[len(found) :]]

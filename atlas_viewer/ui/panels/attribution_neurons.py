@@ -18,12 +18,12 @@ from .widgets import elided, hint, tooltip
 _COLUMNS = (
     ("#", 1.8, "By the size of the contribution"),
     ("neuron", 10.5, "Its value in the activation. Click: go to it on Map"),
-    ("contribution", 10.5, "What it adds to the logit: its value times its column of the matrix after it"),
+    ("contribution", 9.5, "What it adds to the logit: its value times its column of the matrix after it"),
     ("value", 5.2, "The neuron's own value at this position"),
-    ("weight row", 15.5, "The weights with which it reads the residual stream. Click: go to them on Map"),
+    ("weight row", 14.0, "The weights with which it reads the residual stream. Click: go to them on Map"),
     ("explanation", 0.0, "What the activation is"),
 )
-_LEAST = 14.0  # ems, for the explanation
+_LEAST = 11.5  # ems, for the explanation
 
 
 def draw(state: State, shown: Shown) -> None:

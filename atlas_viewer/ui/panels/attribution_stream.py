@@ -117,7 +117,7 @@ def _ticks(right: float) -> tuple[list[float], list[str]]:
     """Where the axis of blocks is labeled, and the labels: about eight numbers, and the embedding."""
     every = max(1, round((right + 1) / 8))
     blocks = range(0, int(right) + 1, every)
-    return [-1.0, *map(float, blocks)], ["embed", *map(str, blocks)]
+    return [-1.0, *map(float, blocks)], ["emb", *map(str, blocks)]
 
 
 def _pointer(stream: StreamShape, title: str, lines: list[_Line]) -> None:
