@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from compute.errors import options_spelled
 from compute.forward.engine import Engine
 from compute.lens.attribution import LogitParts
 from compute.lens.attribution_pass import AttributionPass
@@ -31,7 +32,8 @@ class Attributions:
 
     def token_id(self, text: str, name: str) -> int:
         """The token that `text` stands for. name: of the field, for messages. Raises `AtlasError`s of one line."""
-        return token_id(text, self._engine.config.vocabulary, self._tokenizer, name)
+        with options_spelled(_field):
+            return token_id(text, self._engine.config.vocabulary, self._tokenizer, name)
 
     @property
     def pending(self) -> bool:
@@ -58,3 +60,8 @@ class Attributions:
     def take_stream(self) -> StreamShape | None:
         """The shape, once after it has arrived."""
         return self._stream.take() if self._stream is not None else None
+
+
+def _field(name: str, value: tuple[object, ...]) -> str:
+    """A field of the panel with its text: `target " Elara"`."""
+    return f"{name} \"{value[0]}\"" if value else name

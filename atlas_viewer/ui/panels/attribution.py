@@ -37,10 +37,11 @@ def draw(state: State, services: Services) -> None:
     if state.step is None:
         hint("What each head, MLP, bias and embedding adds to the logit of a generated token.")
         return
-    imgui.push_style_var(imgui.StyleVar_.frame_padding, ImVec2(imgui.get_style().frame_padding.x, theme.em(0.1)))
-    _sections(view)
-    _fields(state, services)
-    imgui.pop_style_var()
+    if state.ui.tools:
+        imgui.push_style_var(imgui.StyleVar_.frame_padding, ImVec2(imgui.get_style().frame_padding.x, theme.em(0.1)))
+        _sections(view)
+        _fields(state)
+        imgui.pop_style_var()
     if view.error:
         wrapped(view.error, theme.now.error)
     shown = view.shown
@@ -69,7 +70,7 @@ def _sections(view: AttributionView) -> None:
         tooltip(f"{_ABOUT[section]}  Shift+Y")
 
 
-def _fields(state: State, services: Services) -> None:
+def _fields(state: State) -> None:
     """Target, the token to compare with, and the position; empty fields show what they stand for."""
     view, step, run = state.attribution, state.step, state.run
     assert step is not None

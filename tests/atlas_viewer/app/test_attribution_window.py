@@ -122,7 +122,7 @@ def test_a_text_of_several_tokens_is_named_on_one_line(window: Window) -> None:
     view.target = " Elara"
     for _ in range(3):
         window.canvas.draw()
-    assert "is 2 tokens" in view.error
+    assert view.error.startswith('target " Elara": is 2 tokens, " El" (id:2574), "ara"')
     assert "\n" not in view.error
     assert view.shown is not None, "the earlier parts stay"
 
