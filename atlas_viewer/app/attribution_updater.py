@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from atlas_viewer.state.attribution_protocols import AttributionSource
-from atlas_viewer.state.attribution_view import STREAM, Aim, Shown, aim_at
+from atlas_viewer.state.attribution_view import NEURONS, STREAM, Aim, Shown, aim_at
 from atlas_viewer.state.navigation import ATTRIBUTION
 from atlas_viewer.state.protocols import ModelLike
 from atlas_viewer.state.state import State
@@ -85,6 +85,8 @@ class AttributionUpdater:
                 self._due = True
                 if soon and source.request_stream(wanted.row):
                     self._asked_stream = stream
+        if view.section == NEURONS:
+            self._request_rows(source)
 
     def _aim(self, source: AttributionSource) -> Aim | None:
         """What the panel wants; None while there is nothing, or what was typed is wrong."""
@@ -101,6 +103,14 @@ class AttributionUpdater:
             return None
         return aim if 0 <= aim.row < source.rows else None  # its pass is not there yet
 
+    def _request_rows(self, source: AttributionSource) -> None:
+        """Request the weights of the neurons that the panel lists; those that are known stay."""
+        view = self._state.attribution
+        neurons = view.shown.parts.neurons if view.shown is not None else ()
+        unknown = [neuron for neuron in neurons if (neuron.reads, neuron.index) not in view.rows]
+        if unknown and not source.request_rows(neurons):
+            self._due = True
+
     def _take(self, source: AttributionSource) -> None:
         view = self._state.attribution
         parts, stream = source.take_parts(), source.take_stream()
@@ -110,3 +120,6 @@ class AttributionUpdater:
                 view.shown = Shown(aim, parts)
         if stream is not None:
             view.stream = stream
+        rows = source.take_rows()
+        if rows is not None:
+            view.rows = {(row.name, row.index): row.values for row in rows}

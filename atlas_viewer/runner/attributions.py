@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from compute.errors import options_spelled
 from compute.forward.engine import Engine
-from compute.lens.attribution import LogitParts
+from compute.lens.attribution import NEURONS, LogitParts, NeuronPart
 from compute.lens.attribution_pass import AttributionPass
+from compute.lens.parts import Whole, parts_of
 from compute.lens.stream_pass import StreamPass, StreamShape
+from compute.lens.weight_rows import WeightRow, WeightRows
 from compute.text.one_token import token_id
 from compute.text.tokenizer import Tokenizer
 
@@ -19,6 +23,7 @@ class Attributions:
         self._engine, self._tokenizer = engine, tokenizer
         self._parts, self._edits = AttributionPass(engine), engine.edits
         self._stream: StreamPass | None = None  # created on first use
+        self._rows: WeightRows | None = None
 
     @property
     def passes(self) -> int:
@@ -38,7 +43,8 @@ class Attributions:
     @property
     def pending(self) -> bool:
         """True while a result is in flight."""
-        return self._parts.pending or (self._stream is not None and self._stream.pending)
+        others = (self._stream, self._rows)
+        return self._parts.pending or any(one is not None and one.pending for one in others)
 
     def request_parts(self, target: int, against: int | None, row: int) -> bool:
         """Request the parts of a logit, or of a difference, at a context row. False while others are in flight."""
@@ -61,7 +67,19 @@ class Attributions:
         """The shape, once after it has arrived."""
         return self._stream.take() if self._stream is not None else None
 
+    def request_rows(self, neurons: Sequence[NeuronPart]) -> bool:
+        """Request the rows of weights that neurons read the stream with. False while others are in flight."""
+        if self._rows is None:
+            hidden = (part.hidden for part in parts_of(self._engine.description) if isinstance(part, Whole))
+            matrices = [one.reads for one in hidden if one is not None]
+            self._rows = WeightRows(self._engine, matrices, NEURONS)
+        return self._rows.request([(neuron.reads, neuron.index) for neuron in neurons])
+
+    def take_rows(self) -> tuple[WeightRow, ...] | None:
+        """The rows, once after they have arrived."""
+        return self._rows.take() if self._rows is not None else None
+
 
 def _field(name: str, value: tuple[object, ...]) -> str:
     """A field of the panel with its text: `target " Elara"`."""
-    return f"{name} \"{value[0]}\"" if value else name
+    return f'{name} "{value[0]}"' if value else name

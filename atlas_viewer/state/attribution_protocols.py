@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from compute.lens.attribution import LogitParts
+from compute.lens.attribution import LogitParts, NeuronPart
 from compute.lens.stream_pass import StreamShape
+from compute.lens.weight_rows import WeightRow
 
 
 class AttributionSource(Protocol):
@@ -37,3 +39,9 @@ class AttributionSource(Protocol):
 
     def take_stream(self) -> StreamShape | None:
         """The shape, once after it has arrived."""
+
+    def request_rows(self, neurons: Sequence[NeuronPart]) -> bool:
+        """Request the rows of weights that neurons read the stream with. False while others are in flight."""
+
+    def take_rows(self) -> tuple[WeightRow, ...] | None:
+        """The rows, once after they have arrived."""

@@ -115,6 +115,7 @@ class AttributionView:
     error: str = ""  # what is wrong with the typed text, on one line
     shown: Shown | None = None
     stream: StreamShape | None = None
+    rows: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)  # weight rows of neurons, by matrix and index
     current: bool = False  # `shown` belongs to the latest pass and to what is typed
     marks: dict[int, float] = field(default_factory=dict)  # share by index in the text of tokens to mark, 0 to 1
 
@@ -126,7 +127,7 @@ class AttributionView:
         """Forget the results."""
         self.shown = self.stream = None
         self.current = False
-        self.marks = {}
+        self.marks, self.rows = {}, {}
 
 
 def aim_at(view: AttributionView, step_token: int, predicted: int, start: int, rows: int, token_id: TokenId) -> Aim:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from atlas_viewer.state.attribution_view import Aim, Shown
 from compute.errors import UsageError
 from compute.lens.attribution import LogitPart, LogitParts, NeuronPart
 from compute.lens.stream_pass import StreamShape
+from compute.lens.weight_rows import WeightRow
 
 # Of a model of two layers with three heads, at row 3 of a context that begins with token 4 of the text.
 AIM = Aim(target=20037, against=None, position=7, row=3)
@@ -60,11 +63,13 @@ class FakeAttributions:
         self.asked: list[tuple[int, int | None, int]] = []
         self.streams: list[int] = []
         self._parts: list[LogitParts | None] = []
+        self.row_requests = 0
+        self._rows: list[tuple[WeightRow, ...] | None] = []
         self._shapes: list[StreamShape | None] = []
 
     @property
     def pending(self) -> bool:
-        return bool(self._parts or self._shapes)
+        return bool(self._parts or self._shapes or self._rows)
 
     def token_id(self, text: str, name: str) -> int:
         if not text.isdigit():
@@ -90,3 +95,13 @@ class FakeAttributions:
 
     def take_stream(self) -> StreamShape | None:
         return self._shapes.pop(0) if self._shapes else None
+
+    def request_rows(self, neurons: Sequence[NeuronPart]) -> bool:
+        if self._rows:
+            return False
+        self.row_requests += 1
+        self._rows = [None, tuple(WeightRow(n.reads, n.index, np.full(8, n.value, np.float32)) for n in neurons)]
+        return True
+
+    def take_rows(self) -> tuple[WeightRow, ...] | None:
+        return self._rows.pop(0) if self._rows else None

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
 from imgui_bundle import ImVec2, ImVec4, imgui
 
 from atlas_viewer.state.color_mapping import ColorMapping, RangeAxis
@@ -17,7 +18,7 @@ from . import plots
 from .widgets import packed
 
 _DARKER = 0.70  # bars on a light background
-_STRIPES = 64
+_STRIPES, _POOLED = 64, 32
 _BAR = 0.45  # height of the legend's bar, in ems
 _NO_VALUE = ImVec4(1.0, 0.04, 0.18, 1.0)
 
@@ -81,6 +82,28 @@ def bar(state: State, corner: ImVec2, width: float, height: float, value: float,
     if high - low >= 0.5:
         canvas.add_rect_filled(ImVec2(low, top), ImVec2(high, bottom), packed(bar_color(state, value)), 1.0)
     canvas.add_line(ImVec2(zero, corner.y), ImVec2(zero, corner.y + height), packed(theme.now.text_dim, 0.6))
+
+
+def stripes(state: State, corner: ImVec2, size: ImVec2, values: np.ndarray) -> None:
+    """Draw many values [n] as a few stripes side by side, each in the color of the one with the largest magnitude."""
+    colors = _stripe_colors(values.tobytes(), state.inspection.mapping.palette)
+    canvas, width, bottom = imgui.get_window_draw_list(), size.x / len(colors), corner.y + size.y
+    for index, color in enumerate(colors):
+        left = corner.x + index * width
+        canvas.add_rect_filled(ImVec2(left, corner.y), ImVec2(left + width + 0.5, bottom), color)
+
+
+@lru_cache(maxsize=256)  # for the rows of a few lists
+def _stripe_colors(values: bytes, palette: str) -> tuple[int, ...]:
+    """The colors for float32 values, as imgui packs them; NaN is shown before all other values of a stripe."""
+    parts = [part for part in np.array_split(np.frombuffer(values, np.float32), _POOLED) if part.size]
+    sizes = [np.where(np.isnan(part), np.inf, np.abs(part)) for part in parts]
+    pooled = [float(part[size.argmax()]) for part, size in zip(parts, sizes, strict=True)]
+    largest = max((abs(value) for value in pooled if math.isfinite(value)), default=0.0) or 1.0
+    mapping = ColorMapping(palette=palette, curve="linear")
+    return tuple(
+        packed(ImVec4(*mapping.color(value / largest), 1.0) if math.isfinite(value) else _NO_VALUE) for value in pooled
+    )
 
 
 def legend_height() -> float:

@@ -48,8 +48,12 @@ def draw(state: State, shown: Shown) -> None:
         imgui.table_header(name)
         tooltip(about)
     scale = attribution_colors.Scale.of(neuron.value for neuron in neurons)
-    for rank, neuron in enumerate(neurons, start=1):
-        _row(state, shown, rank, neuron, scale)
+    clipper = imgui.ListClipper()
+    clipper.begin(len(neurons))
+    while clipper.step():
+        for at in range(clipper.display_start, clipper.display_end):
+            _row(state, shown, at + 1, neurons[at], scale)
+    clipper.end()
     imgui.end_table()
 
 
@@ -69,12 +73,26 @@ def _row(state: State, shown: Shown, rank: int, neuron: NeuronPart, scale: attri
         imgui.table_next_column()
         imgui.text(f"{neuron.activation:+.4f}")
         imgui.table_next_column()
-        if widget_tracking.selectable(f"{neuron.reads}[{neuron.index}]###reads {rank}", False)[0]:
-            attribution_links.open_row(state, neuron, time.perf_counter())
-        tooltip(f"It adds to the stream with column {neuron.index} of {neuron.writes}")
+        _weights(state, rank, neuron)
     imgui.table_next_column()
     imgui.text_colored(theme.now.text_dim, elided(neuron.about, imgui.get_content_region_avail().x))
     tooltip(neuron.about)
+
+
+def _weights(state: State, rank: int, neuron: NeuronPart) -> None:
+    """Draw the row of weights as stripes, each in the color of the largest of its weights; a click leads to it."""
+    name = f"{neuron.reads}[{neuron.index}]"
+    values = state.attribution.rows.get((neuron.reads, neuron.index))
+    corner, width = imgui.get_cursor_screen_pos(), imgui.get_content_region_avail().x
+    text = name if values is None else ""
+    if widget_tracking.selectable(f"{text}###reads {rank}", False)[0]:
+        attribution_links.open_row(state, neuron, time.perf_counter())
+    if values is not None:
+        attribution_colors.stripes(state, corner, ImVec2(width, imgui.get_text_line_height()), values)
+    tooltip(
+        f"{name}: the weights with which it reads the residual stream. Click: go to them on Map\n"
+        f"It adds to the stream with column {neuron.index} of {neuron.writes}"
+    )
 
 
 def _contribution(state: State, value: float, scale: attribution_colors.Scale) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from atlas_viewer.app.attribution_updater import AttributionUpdater
-from atlas_viewer.state.attribution_view import STREAM
+from atlas_viewer.state.attribution_view import NEURONS, STREAM
 from atlas_viewer.state.state import State
 from compute.errors import UsageError
 
@@ -138,6 +138,20 @@ def test_the_stream_is_measured_while_its_section_is_shown(loop: Loop, source: F
     loop.frame(4)
     assert source.streams == [4, 2]
     assert loop.state.attribution.stream.row == 2
+    assert not loop.updater.pending
+
+
+def test_the_weights_of_the_neurons_are_read_once_while_their_section_is_shown(
+    loop: Loop, source: FakeAttributions
+) -> None:
+    loop.frame(4)
+    assert source.row_requests == 0
+    loop.state.attribution.section = NEURONS
+    loop.frame(5)
+    assert source.row_requests == 1
+    view = loop.state.attribution
+    assert view.shown is not None
+    assert {(one.reads, one.index) for one in view.shown.parts.neurons} == set(view.rows)
     assert not loop.updater.pending
 
 

@@ -11,7 +11,7 @@ import atlas_viewer
 from atlas_viewer.app.canvas import open_picture
 from atlas_viewer.app.viewer import Viewer
 from atlas_viewer.runner.model_runner import ModelRunner
-from atlas_viewer.state.attribution_view import STREAM, Shown
+from atlas_viewer.state.attribution_view import NEURONS, STREAM, Shown
 from atlas_viewer.state.navigation import open_attribution
 from atlas_viewer.state.requests import Continue
 from atlas_viewer.state.state import State
@@ -140,6 +140,17 @@ def test_the_stream_equals_the_activations(window: Window, model: Model) -> None
     np.testing.assert_allclose(stream.added[1:], np.linalg.norm(np.diff(rows, axis=0), axis=1), rtol=2e-3)
     np.testing.assert_allclose(stream.cosine, rows @ rows[-1] / (norms * norms[-1]), atol=2e-3)
     assert {"plot norm of the stream", "plot norm added"} <= set(widget_tracking.rects)
+
+
+def test_the_weight_rows_equal_the_weights(window: Window, model: Model) -> None:
+    view = window.state.attribution
+    view.section = NEURONS
+    window.canvas.draw()
+    shown = window.settle()
+    assert len(view.rows) == len(shown.parts.neurons) == 50
+    for neuron in shown.parts.neurons:
+        row = view.rows[neuron.reads, neuron.index]
+        np.testing.assert_allclose(row, model.weights[neuron.reads][neuron.index], rtol=8e-3, atol=1e-6)
 
 
 def test_a_hidden_panel_computes_nothing(window: Window, runner: ModelRunner) -> None:
