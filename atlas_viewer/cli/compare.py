@@ -13,11 +13,11 @@ from compute.api.operands import recorded_step
 from compute.edits.grammar import edits_of
 from compute.edits.report import EditReport
 from compute.io.escape import one_line
+from compute.lens.cell_json import number
 from compute.text.tokenizer import Tokenizer, load_tokenizer
 from compute.weights.checkpoint import model_files
 
 from .edits import edit_files, read_recordings, report_edits
-from .explanations import number
 from .output_paths import check_target, recording_files
 from .shared import load_options, read_prompt
 

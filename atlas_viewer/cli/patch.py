@@ -15,11 +15,12 @@ from compute.api.model import Model
 from compute.api.patching import Patching
 from compute.errors import UsageError
 from compute.io.array_files import write_npz
+from compute.lens.cell_json import number
 from compute.models.patch_points import HEADS, PATCHED
 from compute.weights.checkpoint import model_files
 
 from .edits import edit_files, given_edits, report_edits
-from .explanations import check_lines, checks_json, number, texts_of
+from .explanations import check_lines, checks_json, texts_of
 from .output_paths import check_target
 from .progress import copies_bar
 from .shared import load_options, model_spec, read_prompt

@@ -29,6 +29,8 @@ _NO_TOKEN = 0xFFFFFFFF
 class LensChunk:
     """The lens at every point of `positions` positions. `results`: a result for each cell, [positions, points].
 
+    `aims`: what `aim` writes, as in wgsl/lens/common/aim.wgsl.
+
     The residual stream is gathered into one matrix, normalized, and multiplied by the head's matrix, which is read once
     for all rows.
     """
@@ -41,7 +43,7 @@ class LensChunk:
         check_memory(engine, self.rows)
         head = engine.description.head
         usage = wgpu.BufferUsage
-        self._aim = self._buffer("aim", 4, usage.UNIFORM)
+        self.aims = self._buffer("aim", 4, usage.UNIFORM)
         self._state = self._buffer("state", 12)
         self._raw = self._buffer("residual stream", self.rows * self._channels)
         self._translated: wgpu.GPUBuffer | None = None
@@ -51,7 +53,7 @@ class LensChunk:
         self._block_keys = self._buffer("block keys", self.rows * -(-head.vocabulary // _BLOCK))
         self.results = self._buffer("results", self.rows * result_words(MAX_TOP))
         engine.device.queue.write_buffer(self._state, 0, state_of(0, 0, self.rows, self.rows - 1, 0, self.rows, 0))
-        self._gather = gather(engine, self._points, positions, self._aim, self._raw)
+        self._gather = gather(engine, self._points, positions, self.aims, self._raw)
         self._after = [
             *engine.prefill.head_of(self._normed, self.logits, self.rows, self._state),
             *self._cell_dispatches(),
@@ -68,7 +70,7 @@ class LensChunk:
         """Choose context rows, target and number of tokens of the dispatches that are submitted from now on."""
         last = self._engine.registry.rows - 1
         words = np.asarray([first, last, _NO_TOKEN if target is None else target, top], np.uint32)
-        self._engine.device.queue.write_buffer(self._aim, 0, words)
+        self._engine.device.queue.write_buffer(self.aims, 0, words)
 
     def submit(
         self,
@@ -133,7 +135,7 @@ class LensChunk:
         )  # fmt: skip
         source = self._raw if matrices is None or self._translated is None else self._translated
         bound: dict[str, Resource] = {
-            "state": self._state, "params": self._aim, "x": source, "y": self._normed,
+            "state": self._state, "params": self.aims, "x": source, "y": self._normed,
             "scale": resource(self._engine.registry[norm.scale.name].storage.shards[0]),
         }  # fmt: skip
         if norm.shift is not None:
@@ -144,7 +146,7 @@ class LensChunk:
         head, kernels = self._engine.description.head, self._engine.kernels
         cells = self.positions * len(self._points)
         sizes = {"vocabulary": head.vocabulary, "columns": head.columns}
-        aim: dict[str, Resource] = {"aim": self._aim}
+        aim: dict[str, Resource] = {"aim": self.aims}
         scanned = aim | {"logits": self.logits, "parts": self._parts, "block_keys": self._block_keys}
         norms = aim | {"rows": self._raw, "results": self.results}
         return [

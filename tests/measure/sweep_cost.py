@@ -31,4 +31,4 @@ def main(model: str = "stories", weights: str = "native", tokens: int = 16) -> N
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3], *map(int, sys.argv[3:]))
+    main(*sys.argv[1:3], tokens=int(sys.argv[3]) if len(sys.argv) > 3 else 16)
