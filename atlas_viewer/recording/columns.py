@@ -238,16 +238,20 @@ class RunTables:
                 "model_probability": _SHARE,
             },
         )
-        self.lens = Table(
-            "lens",
-            ("run", "step"),
-            {
-                "run": Column(_RUN),
-                "step": Column(_STEP),
-                "positions": Column(whole(1, sizes.positions)),
-                "top": Column(whole(1, min(MAX_TOP, sizes.vocabulary))),
-                "data": Column(validate.blob),
-            },
-        )
+        self.lens = _lens_table(sizes)
         named = ("run", "step", "top")
         self.lens_tops = replace(self.lens, columns={name: self.lens.columns[name] for name in named})
+
+
+def _lens_table(sizes: ModelConfig) -> Table:
+    return Table(
+        "lens",
+        ("run", "step"),
+        {
+            "run": Column(_RUN),
+            "step": Column(_STEP),
+            "positions": Column(whole(1, sizes.positions)),
+            "top": Column(whole(1, min(MAX_TOP, sizes.vocabulary))),
+            "data": Column(validate.blob),
+        },
+    )

@@ -19,7 +19,6 @@ PARTS, STREAM, NEURONS = "parts", "stream", "neurons"
 SECTIONS = (PARTS, STREAM, NEURONS)
 MOST_SOURCES, LEAST_SHARE = 5, 0.05  # of the source tokens that are marked in the text
 _BIAS, _MLP = "bias", "MLP"
-_TITLES = {"embed.tokens": "token embedding", "embed.positions": "position embedding"}
 TokenId = Callable[[str, str], int]
 
 
@@ -162,7 +161,7 @@ def title(part: LogitPart) -> str:
     """The part in words: `layer 5 head 4`."""
     layer, short = split_name(part.name)
     if layer is None:
-        return _TITLES.get(part.name, part.name)
+        return part.name
     if part.head is not None:
         return f"layer {layer} head {part.head}"
     return f"layer {layer} {'MLP' if short == 'mlp' else 'attention bias' if short == 'attn.bias' else short}"

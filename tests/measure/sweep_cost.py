@@ -31,4 +31,5 @@ def main(model: str = "stories", weights: str = "native", tokens: int = 16) -> N
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3], tokens=int(sys.argv[3]) if len(sys.argv) > 3 else 16)
+    names = dict(zip(("model", "weights"), sys.argv[1:3], strict=False))
+    main(names.get("model", "stories"), names.get("weights", "native"), int(sys.argv[3]) if len(sys.argv) > 3 else 16)

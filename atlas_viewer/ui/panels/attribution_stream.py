@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +33,7 @@ def draw(stream: StreamShape | None) -> None:
     if stream is None:
         hint("The residual stream is being measured.")
         return
-    x = np.array([_block(point, index) for index, point in enumerate(stream.points)], np.float64)
+    x = np.array([_block(stream.points, index) for index in range(len(stream.points))], np.float64)
     accent, text = theme.now.accent, theme.now.text
     plots = (
         ("norm of the stream", [_Line("stream", x, stream.norm, accent)], None),
@@ -52,17 +53,23 @@ def draw(stream: StreamShape | None) -> None:
     imgui.end_child()
 
 
-def _block(point: str, index: int) -> float:
+def _block(points: Sequence[str], index: int) -> float:
     """Where a point is on the axis of blocks: at the number of its block, half before it after attention."""
-    block, short = split_name(point)
+    block = split_name(points[index])[0]
     if block is None:
         return -1.0 if index == 0 else float(index)
-    return block - 0.5 if short == "resid_mid" else float(block)
+    return block - 0.5 if _in_middle(points, index) else float(block)
+
+
+def _in_middle(points: Sequence[str], index: int) -> bool:
+    """True for a point that is not the last one of its block."""
+    block = split_name(points[index])[0]
+    return block is not None and index + 1 < len(points) and split_name(points[index + 1])[0] == block
 
 
 def _added(stream: StreamShape, x: np.ndarray) -> list[_Line]:
     """What attention and MLP add, or whole blocks where both are added at once."""
-    middle = np.array([point.endswith("resid_mid") for point in stream.points])
+    middle = np.array([_in_middle(stream.points, index) for index in range(len(stream.points))])
     after = ~middle
     after[0] = False
     if not middle.any():
