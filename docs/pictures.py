@@ -18,6 +18,7 @@ from typing import Any
 FOLDER = Path(__file__).parent
 TOUR = FOLDER / "tour.jsonl"
 ATTENTION, ATTRIBUTION = FOLDER / "attention.jsonl", FOLDER / "attribution.jsonl"
+LENS = FOLDER / "lens.jsonl"
 SCREEN = "1600x1000x24"
 RUN = ("Once upon a time, there was a", "-n", "24", "--temperature", "0")
 NAMED = "Once upon a time, there was a little girl named"
@@ -64,6 +65,8 @@ def main() -> int:
         play((RUN[0], "-n", "56", *RUN[3:], "--context", "64"), ATTENTION, ATTENTION.with_suffix(""), environment)
         print(ATTRIBUTION.name, flush=True)
         play((NAMED, "-n", "12", *RUN[3:], "--context", "64"), ATTRIBUTION, ATTRIBUTION.with_suffix(""), environment)
+        print(LENS.name, flush=True)
+        play((NAMED, "-n", "245", *RUN[3:], "--context", "256"), LENS, LENS.with_suffix(""), environment)
         print(FLIGHT.name, flush=True)
         animate(environment)
     return 0

@@ -1,4 +1,4 @@
-"""Strip, Map and Attention in the frame loop: they show the model's latest pass as often as the adapter can afford."""
+"""The views in the frame loop: they show the model's latest pass as often as the adapter can afford."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from compute.models.registry import Registry
 
 from .attribution_updater import AttributionUpdater
 from .inspection_updater import InspectionUpdater
+from .lens_updater import LensUpdater
 
 if TYPE_CHECKING:
     from atlas_viewer.scene.atlas_scene import AtlasScene
 
 
 class Displays:
-    """Owns the displays of Strip, Map and Attention. Nothing here waits for the GPU."""
+    """Owns what keeps Strip, Map, Attention and Lens up to date. Nothing here waits for the GPU."""
 
     def __init__(self, state: State, device: wgpu.GPUDevice, backend: Any) -> None:
         """device: the device that pygfx uses; backend: the imgui renderer's backend."""
@@ -32,7 +33,7 @@ class Displays:
         self._map = MapDisplay(state, self._made_scene, backend)
         self._latest: tuple[Registry, int] | None = None  # the registry, and how many passes it had, at the last note
         self._attention = AttentionDisplay(state, backend)
-        self._attribution = AttributionUpdater(state)
+        self._attribution, self._lens = AttributionUpdater(state), LensUpdater(state)
         self._unshown = False  # a pass has arrived that neither the strip nor the inspection shows
         self._shown_at = 0.0
 
@@ -44,7 +45,7 @@ class Displays:
     @property
     def pending(self) -> bool:
         """True while Strip, Map or the inspection has yet to show the latest pass, so that more frames are drawn."""
-        waiting = self._attention.pending or self._attribution.pending
+        waiting = self._attention.pending or self._attribution.pending or self._lens.pending
         return self._strip.pending or self._unshown or self._map.pending or waiting
 
     def follow(self, model: ModelLike) -> None:
@@ -91,6 +92,7 @@ class Displays:
         self._attention.frame(now, interval, pass_complete)
         self._attribution.follow(model)
         self._attribution.frame(now, interval, pass_complete)
+        self._lens.frame(model, now, interval, pass_complete)
         if model.map_source is None:
             self._map.without_source(model.unavailable)
         else:

@@ -48,7 +48,7 @@ class RecordedReplay:
 class RecordedModel:
     """A `protocols.ModelLike` read from a recording. It cannot run and has no values. `run` is the run shown."""
 
-    generations = strip = map_source = tensor_files = attention = attribution = None
+    generations = strip = map_source = tensor_files = attention = attribution = lens = None
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
@@ -122,6 +122,10 @@ class RecordedTokens:
     def encode(self, text: str) -> Sequence[int]:
         """The tokens of a prompt. Raises `PromptError`, `TokenizerError`."""
         return self._tokenizer.encode(text)
+
+    def check_fits(self, vocabulary: int) -> None:
+        """Raise `TokenizerError` when the built-in vocabulary does not fit the model."""
+        self._tokenizer.check_fits(vocabulary)
 
     def find(self, words: str) -> Sequence[tuple[int, str]]:
         """The tokens that the built-in tokenizer finds; none if the model has another vocabulary."""

@@ -34,6 +34,7 @@ from compute.weights.checkpoint import WeightSource
 from compute.weights.fingerprint import weights_sha256
 
 from .attributions import Attributions
+from .lens_reader import LensReader
 from .tensor_files import TensorFiles
 from .tensor_reader import TensorReader
 
@@ -113,6 +114,7 @@ class ModelRunner:
         self._proved = proof.known(engine.device.adapter)
         self._attention: AttentionViews | None = None  # created on first use
         self._attribution: Attributions | None = None
+        self._lens: LensReader | None = None
 
     @property
     def engine(self) -> Engine:
@@ -142,6 +144,13 @@ class ModelRunner:
         if self._attribution is None:
             self._attribution = Attributions(self._engine, self.tokenizer)
         return self._attribution
+
+    @property
+    def lens(self) -> LensReader:
+        """The logit lens. Raises `UsageError` when no lens is defined for the model."""
+        if self._lens is None:
+            self._lens = LensReader(self._engine)
+        return self._lens
 
     @property
     def summary(self) -> ModelSummary:

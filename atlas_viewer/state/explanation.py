@@ -22,6 +22,7 @@ PANELS = {
     "Atlas": "Strip shows samples of all tensors in the order in which the model computes them, one band per block.",
     "Map": "Map shows every number of the model in a cell of its own; the mouse wheel zooms, dragging pans.",
     "Attention": "How much each token takes from each earlier one, for every head of the model at once.",
+    "Lens": "What the model would predict after each block, at each position of the text.",
     "Generated tokens": "Each chip is a token that the model has generated; click one to see how it was chosen.",
     "Output": "The prompt, and the text that the model has added to it.",
     "Runs": "The runs since the window was opened, and their branches.",

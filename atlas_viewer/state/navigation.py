@@ -7,7 +7,7 @@ from compute.models.tensor_index import TensorIndex, parse_tensor_index
 from .map_addresses import made_by, source_range
 from .state import State
 
-ATLAS, MAP, ATTENTION, ATTRIBUTION = "Atlas", "Map", "Attention", "Attribution"
+ATLAS, MAP, ATTENTION, ATTRIBUTION, LENS = "Atlas", "Map", "Attention", "Attribution", "Lens"
 
 
 def on_map(state: State) -> bool:
@@ -33,6 +33,8 @@ def fit(state: State) -> None:
         state.map.fit()
     elif state.ui.view == ATTENTION:
         state.attention.fit()
+    elif state.ui.view == LENS:
+        state.lens.fit()
     elif state.ui.view == ATLAS:
         state.strip.camera.reset()
 
@@ -43,6 +45,8 @@ def zoom(state: State, units: float) -> None:
         state.map.zoom_by(units)
     elif state.ui.view == ATTENTION:
         state.attention.zoom_by(2.0 ** (units / 300))
+    elif state.ui.view == LENS:
+        state.lens.zoom_by(2.0 ** (units / 300), 0.5, state.lens.positions())
     elif state.ui.view == ATLAS:
         state.strip.camera.wheel(units, 0.5, 0.5)
 
@@ -65,6 +69,11 @@ def open_attention(state: State) -> None:
 def open_attribution(state: State) -> None:
     """Bring Attribution to the front."""
     state.ui.front = state.ui.view = ATTRIBUTION
+
+
+def open_lens(state: State) -> None:
+    """Bring Lens to the front."""
+    state.ui.front = state.ui.view = LENS
 
 
 def arrive(state: State) -> None:

@@ -17,7 +17,7 @@ from compute.views.map_pass import MapPass
 from compute.views.strip_layout import StripLayout
 
 from .attribution_protocols import AttributionSource
-from .reader_protocols import TensorReaderLike
+from .reader_protocols import LensSource, TensorReaderLike
 from .state import ModelSummary
 from .tensor_save import Scheme
 
@@ -117,6 +117,9 @@ class TokenCodec(Protocol):
 
     def token_label(self, id: int, /) -> str:
         """One token as the interface shows it, with hex for bytes that are only part of a character."""
+
+    def check_fits(self, vocabulary: int, /) -> None:
+        """Raise `TokenizerError` when the model has another number of tokens, so that texts are not its tokens."""
 
     def find(self, words: str) -> Sequence[tuple[int, str]]:
         """Tokens that match a search by text or id, each with its text."""
@@ -257,6 +260,13 @@ class ModelLike(Protocol):
         """What splits logits into parts; None when there are no values. A different one once the context has grown.
 
         Raises `UsageError` for a model whose logits cannot be split.
+        """
+
+    @property
+    def lens(self) -> LensSource | None:
+        """The source of the logit lens; None when there are no values. A different one once the context has grown.
+
+        Raises `UsageError` when no lens is defined for the model, `MemoryBudgetError` when its buffers do not fit.
         """
 
     @property

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from compute.lens.lens_cells import LensCells
+from compute.lens.self_check import SelfCheck
 from compute.models.tensor_index import TensorIndex
 from compute.views.formula import Formula
 from compute.views.strip_layout import StripLayout
@@ -39,6 +41,46 @@ class FormulaSource(Protocol):
 
     def poll(self) -> bool:
         """True if a formula has arrived since the last call."""
+
+
+class LensSource(Protocol):
+    """Reads every point of the residual stream with the final norm and head; `lens_reader.LensReader` is one."""
+
+    @property
+    def points(self) -> tuple[str, ...]:
+        """The points, in order."""
+
+    @property
+    def rows(self) -> int:
+        """Context tokens of the latest pass."""
+
+    @property
+    def first_position(self) -> int:
+        """Absolute position of the first context token."""
+
+    @property
+    def passes(self) -> int:
+        """Number of passes so far."""
+
+    @property
+    def edit_changes(self) -> int:
+        """Number of changes of the edits so far, each of which makes earlier results obsolete."""
+
+    @property
+    def waiting(self) -> bool:
+        """True while a result is in flight."""
+
+    def request(self, positions: range, target: int | None, top: int) -> bool:
+        """Request all points of these context rows; False while a result is in flight. Does not wait."""
+
+    def take(self) -> LensCells | None:
+        """The requested result; returned once, None until it has arrived."""
+
+    def request_check(self) -> bool:
+        """Compare the last point with the model's logits, after a request that contains the newest row."""
+
+    def take_check(self) -> SelfCheck | None:
+        """The requested comparison; returned once, None until it has arrived."""
 
 
 class ValueReader(Protocol):

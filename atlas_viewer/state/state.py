@@ -20,6 +20,7 @@ from .distribution import Distribution
 from .explanation import Explanation
 from .formula_card import FormulaCard
 from .inspection import Inspection
+from .lens_view import LensView
 from .map_state import MapState
 from .model_choice import ModelChoices
 from .prompt_history import History
@@ -100,6 +101,7 @@ class State:
     map: MapState = field(default_factory=MapState)
     attention: AttentionView = field(default_factory=AttentionView)
     attribution: AttributionView = field(default_factory=AttributionView)
+    lens: LensView = field(default_factory=LensView)
     inspection: Inspection = field(default_factory=Inspection)
     selected: Selection = NOTHING  # stays until Escape or another selection
     hovered: Selection = NOTHING  # what the mouse is over in this frame; cleared before the panels are drawn

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from compute.sampling.options import GenerateOptions
 
 ZOOMS = (0.5, 0.67, 0.75, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0)
-CHIP_COLORS = ("plain", "probability", "rank", "entropy")
+KNOWN_AT = "known at"  # the block from which on the lens shows the token first
+CHIP_COLORS = ("plain", "probability", "rank", "entropy", KNOWN_AT)
 THEME_NAMES = ("dark", "light")
 _PROMPTS_KEPT = 200
-VIEWS = ("Atlas", "Map", "Attention", "Attribution")
+VIEWS = ("Atlas", "Map", "Attention", "Attribution", "Lens")
 _LECTURE_ZOOM = 1.5  # in lecture mode, everything is this much larger
 
 
@@ -24,7 +25,7 @@ class UiState:
     layout: str = ""  # the docked panels, as imgui writes them
     layout_zoom: float = 1.0  # the effective zoom that the sizes in `layout` are for
     arrangement: str = ""  # the default arrangement that `layout` has; empty for the user's own
-    view: str = "Map"  # "Atlas", which is Strip, "Attention" or "Attribution": the view in front
+    view: str = "Map"  # the view in front, of `VIEWS`; "Atlas" is Strip
     presets: dict[str, GenerateOptions] = field(default_factory=dict)  # the user's own, by name
     prompts: list[str] = field(default_factory=list)  # earlier prompts, newest last
     chip_color: str = "probability"

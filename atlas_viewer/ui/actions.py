@@ -16,6 +16,7 @@ from .attention_actions import next_order, next_step
 from .attribution_actions import can_explain, next_section, open_largest, reset_aim
 from .color_actions import adjust, next_chip_color, next_curve, next_palette, next_range, reset_colors, toggle_sampling
 from .file_actions import choose_in_window, choose_model, choose_picture, choose_recording, open_save
+from .lens_actions import next_lens_color
 from .panel_titles import DRAWERS, title
 from .recording_actions import (
     back_to_live,
@@ -29,7 +30,17 @@ from .recording_actions import (
     seek,
 )
 from .run_actions import can_continue, can_play, choose, has_steps, one_token, play, relative, stop, undo
-from .selection_actions import has_heads, has_layers, has_text, head, ladder, layer, token
+from .selection_actions import (
+    compare_with_previous,
+    has_heads,
+    has_layers,
+    has_text,
+    head,
+    ladder,
+    layer,
+    stop_comparing,
+    token,
+)
 from .timeline_actions import can_advance, first_step, go_to_timeline, last_step, toggle_timeline
 
 _UNITS_PER_PRESS = 100.0  # wheel units for one press of + or -
@@ -164,16 +175,6 @@ def _find_token(state: State) -> None:
     state.logits.seeking = True
 
 
-def _stop_comparing(state: State) -> None:
-    state.compare(None)
-
-
-def _compare_with_previous(state: State) -> None:
-    step = state.step
-    if step is not None and step.index:
-        state.compare(step.index - 1)
-
-
 def _size(steps: int) -> Callable[[State], None]:
     return lambda state: state.ui.step_zoom(steps)
 
@@ -264,14 +265,16 @@ ACTIONS: tuple[Action, ...] = (
     Action("focus.Attention", "Go to Attention", "View", open_attention, "Q"),
     Action("attention.order", "Next order of attention heads", "View", next_order, "Shift+Q"),
     Action("attention.step", "Next step of attention: scores, mask, softmax", "View", next_step, "Shift+S"),
+    Action("focus.Lens", "Go to Lens", "View", navigation.open_lens, "Shift+L"),
+    Action("lens.color", "Next coloring of Lens", "View", next_lens_color, "Shift+K"),
     Action("focus.Attribution", "Go to Attribution", "View", navigation.open_attribution, "Y"),
     Action("attribution.section", "Next section of Attribution", "View", next_section, "Shift+Y"),
     Action("attribution.head", "Open the head that adds most", "View", open_largest, "Ctrl+Y", can_explain),
     Action("attribution.reset", "Attribution of the token of the step shown", "View", reset_aim, "Alt+Y"),
     Action("logits.find", "Find a token in the logits", "View", _find_token, "Ctrl+F", has_steps, anywhere=True),
     Action("logits.ladder", "Open or close the sampling ladder", "View", ladder, "S", has_steps),
-    Action("logits.before", "Compare with the previous step", "View", _compare_with_previous, "B", has_steps),
-    Action("logits.alone", "Stop comparing", "View", _stop_comparing, "N", lambda s: s.compared is not None),
+    Action("logits.before", "Compare with the previous step", "View", compare_with_previous, "B", has_steps),
+    Action("logits.alone", "Stop comparing", "View", stop_comparing, "N", lambda s: s.compared is not None),
     Action("tokens.colour", "Next token coloring", "View", next_chip_color, "K"),
     *(
         Action(f"focus.{name}", f"Go to {title(name)}", "View", _focus(name), f"Ctrl+{number}", anywhere=True)

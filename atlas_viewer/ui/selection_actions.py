@@ -1,4 +1,4 @@
-"""Actions that move the selection: along the text, through the layers, from head to head."""
+"""Actions that move the selection, along the text, through the layers, from head to head; and on the step shown."""
 
 from __future__ import annotations
 
@@ -48,3 +48,15 @@ def ladder(state: State) -> None:
         state.logits.revealing = True
         state.ui.hidden.discard("Logits")
         state.ui.front = "Logits"
+
+
+def stop_comparing(state: State) -> None:
+    """Compare the step shown with none."""
+    state.compare(None)
+
+
+def compare_with_previous(state: State) -> None:
+    """Compare the step shown with the one before."""
+    step = state.step
+    if step is not None and step.index:
+        state.compare(step.index - 1)

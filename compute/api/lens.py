@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from compute.edits.report import EditReport
-from compute.edits.targets import Kind
 from compute.forward.engine import Engine
 from compute.forward.whole_pass import WholePass
 from compute.lens.lens_file import read_lens_file
 from compute.lens.lens_matrices import LensMatrices
 from compute.lens.lens_pass import LensPass
-from compute.lens.self_check import SelfCheck
+from compute.lens.self_check import LOGITS_CHECK, SelfCheck
 
 from .edited import report_of
 
@@ -78,7 +77,7 @@ def lens_of(
     lens.matrices = None if file is None else LensMatrices.upload(engine.device, file)
     passes.run(tokens)
     cells = lens.all(target, top)
-    error = None if _edits_logits(engine) else lens.logits_error()
+    error = lens.logits_error()
     return Lens(
         tokens=list(tokens),
         points=cells.points,
@@ -97,14 +96,6 @@ def lens_of(
         cosine=cells.cosine,
         lens_file=None if file is None else file.path,
         translated=() if file is None else tuple(file.entries),
-        checks=() if error is None else (SelfCheck("last point equals the logits", error),),
+        checks=() if error is None else (SelfCheck(LOGITS_CHECK, error),),
         report=report_of(engine),
     )
-
-
-def _edits_logits(engine: Engine) -> bool:
-    """True when edits change what comes after the last point, so that the logits need not equal it."""
-    description = engine.description
-    norm, head = description.final_norm, description.head
-    after = {head.output} if norm is None else {head.output, norm.output}
-    return any(edit.target.kind is not Kind.WEIGHT and edit.target.point in after for edit in engine.edits)

@@ -54,17 +54,15 @@ class LensChunk:
         self.results = self._buffer("results", self.rows * result_words(MAX_TOP))
         engine.device.queue.write_buffer(self._state, 0, state_of(0, 0, self.rows, self.rows - 1, 0, self.rows, 0))
         self._gather = gather(engine, self._points, positions, self.aims, self._raw)
-        self._after = [
-            *engine.prefill.head_of(self._normed, self.logits, self.rows, self._state),
-            *self._cell_dispatches(),
-        ]
+        self._head = engine.prefill.head_of(self._normed, self.logits, self.rows, self._state)
+        self._cells = self._cell_dispatches()
         self._before: dict[LensMatrices | None, list[Dispatch]] = {}  # for the lens file used last
 
     def dispatches(self, matrices: LensMatrices | None = None) -> list[Dispatch]:
         """Everything that a chunk needs, after `aim`; matrices: to translate the points with."""
         if matrices not in self._before:
             self._before = {matrices: [*self._translations(matrices), *self._norm_dispatches(matrices)]}
-        return [*self._gather, *self._before[matrices], *self._after]
+        return [*self._gather, *self._before[matrices], *self._head, *self._cells]
 
     def aim(self, first: int, target: int | None, top: int) -> None:
         """Choose context rows, target and number of tokens of the dispatches that are submitted from now on."""
@@ -87,6 +85,20 @@ class LensChunk:
         encoder = ComputeEncoder(self._engine.device)
         encoder.run(self.dispatches(matrices))
         encoder.copy(self.results, 0, staging, at, 4 * count * len(self._points) * result_words(top))
+        encoder.submit()
+
+    def begin(self, first: int, target: int | None, top: int, matrices: LensMatrices | None) -> None:
+        """Run up to the logits, from context row `first` on. `finish` does not need that pass any more."""
+        self.aim(first, target, top)
+        encoder = ComputeEncoder(self._engine.device)
+        encoder.run(self.dispatches(matrices)[: -len(self._cells)])
+        encoder.submit()
+
+    def finish(self, count: int, top: int, staging: wgpu.GPUBuffer) -> None:
+        """Run the rest of what `begin` began, and copy the results of `count` positions to `staging`."""
+        encoder = ComputeEncoder(self._engine.device)
+        encoder.run(self._cells)
+        encoder.copy(self.results, 0, staging, 0, 4 * count * len(self._points) * result_words(top))
         encoder.submit()
 
     def _buffer(self, label: str, words: int, extra: int = 0) -> wgpu.GPUBuffer:

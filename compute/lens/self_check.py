@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 LOGITS = 2e-3
 """The largest error of a logit in float32."""
+LOGITS_CHECK = "last point equals the logits"
+"""The name of the check of a lens."""
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import Protocol
 
 from compute.errors import TokenizerError, UsageError, option
 from compute.io.escape import one_line
-
-from .tokenizer import Tokenizer
 
 _ID = re.compile("id:([0-9]{1,10})")
 _LISTED = 8  # tokens in a message
 
 
-def token_id(text: str, vocabulary: int, tokenizer: Tokenizer, name: str) -> int:
+class Vocabulary(Protocol):
+    """What turns text into tokens; `compute.text.tokenizer.Tokenizer` is one."""
+
+    def encode(self, text: str) -> Sequence[int]:
+        """The token ids of a text. Raises `PromptError`."""
+
+    def token_label(self, id: int, /) -> str:
+        """One token as people read it."""
+
+    def check_fits(self, vocabulary: int, /) -> None:
+        """Raise `TokenizerError` for a model with another number of tokens."""
+
+
+def token_id(text: str, vocabulary: int, tokenizer: Vocabulary, name: str) -> int:
     """The id of the token that `text` stands for, in a model of `vocabulary` tokens. name: of the option, for messages.
 
     A leading space matters; nothing is added. Raises `UsageError` for several tokens, none, or an id out of range,
@@ -46,5 +59,5 @@ def checked_id(token: int, vocabulary: int, name: str) -> int:
     return token
 
 
-def _quoted(tokenizer: Tokenizer, token: int) -> str:
+def _quoted(tokenizer: Vocabulary, token: int) -> str:
     return f'"{one_line(tokenizer.token_label(token))}"'

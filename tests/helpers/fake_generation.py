@@ -106,6 +106,9 @@ class FakeTokenizer:
     def token_label(self, id: int) -> str:
         return self.label.format(id)
 
+    def check_fits(self, vocabulary: int) -> None:
+        pass
+
     def find(self, words: str) -> Sequence[tuple[int, str]]:
         return [(17, words)] if self.found is None else self.found
 
@@ -175,7 +178,7 @@ class FakeRunner:
         self.max_context = 256
         self.closed = False
         self.generations = self.map_source = self
-        self.attention = self.attribution = None
+        self.attention = self.attribution = self.lens = None
         self.tokenizer, self.strip, self.logits = FakeTokenizer(), FakeStrip(device), FakeLogits()
 
     def start(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> FakeGeneration:

@@ -65,3 +65,35 @@ def test_the_python_of_the_page_runs() -> None:
     best, lens = names["best"], names["lens"]
     assert (best.name, best.head) == ("h.5.attn", 4)  # type: ignore[attr-defined]
     assert np.shape(lens.decided) == (11,)  # type: ignore[attr-defined]
+
+
+def test_the_pictures_are_those_of_the_tour() -> None:
+    tour = ROOT / "docs" / "lens.jsonl"
+    wanted = {line.split('"')[3] for line in tour.read_text("utf-8").splitlines() if '"picture"' in line}
+    shown = set(re.findall(r"\(lens/(\w+)\.png\)", PAGE.read_text("utf-8")))
+    assert shown == wanted == {path.stem for path in (ROOT / "docs" / "lens").glob("*.png")}
+
+
+@pytest.mark.gpu
+def test_the_pictures_show_what_the_page_says(model: av.Model) -> None:
+    text = model.generate(TEXT, max_new_tokens=3, temperature=0).text
+    lens = model.lens(text, target=" Lily", top=2)
+    points = lens.points
+
+    def likeliest(point: str, position: int) -> tuple[str, float]:
+        row = points.index(point)
+        token = int(lens.top_tokens[row, position, 0])
+        return model.tokenizer.token_text(token), float(lens.top_probabilities[row, position, 0])
+
+    said('it predicts " be" with 12.3 %')
+    token, share = likeliest("h.3.resid_post", 10)
+    assert token == " be"
+    assert share == pytest.approx(0.123, abs=6e-4)
+    said('after " girl", the model expects " named" from block 4 on')
+    assert points[lens.decided[9]] == "h.4.resid_post"
+    assert likeliest("h.7.resid_post", 9)[0] == " named"
+    said('After " named" that is block 5')
+    assert points[lens.decided[10]] == "h.5.resid_post"
+    assert lens.target_rank is not None
+    said('After " named", " Lily" rises as in the table above, to rank 1')
+    assert lens.target_rank[-1, 10] == 1

@@ -26,6 +26,7 @@ from . import (
     inspector,
     layout,
     lecture,
+    lens,
     logits,
     map_panel,
     menu_bar,
@@ -55,6 +56,7 @@ _PANELS: tuple[tuple[ModuleType, str, str, str], ...] = (
     (strip, CENTER, CENTER, CENTER),
     (map_panel, CENTER, CENTER, CENTER),
     (attention, CENTER, CENTER, CENTER),
+    (lens, CENTER, CENTER, CENTER),
     (attribution, CENTER, CENTER, CENTER),
     (prompt, "top", "left, top", "left, top"),
     (tokens, "middle", "right, middle", "right, middle"),
@@ -70,9 +72,9 @@ _PANELS: tuple[tuple[ModuleType, str, str, str], ...] = (
     (recording, "top", "right, bottom", "right, bottom"),
     (walk, "top", "left, bottom", "right, bottom"),
 )
-_VIEWS = (strip, map_panel, attention, attribution)
+_VIEWS = (strip, map_panel, attention, lens, attribution)
 # These show pictures or token texts.
-_SERVED = (strip, map_panel, attention, inspector, logits, distribution, attribution)
+_SERVED = (strip, map_panel, attention, lens, inspector, logits, distribution, attribution)
 _SETTLED = 3  # the frame by which imgui has brought the saved layout's tabs to the front
 NAMES = tuple(panel.NAME for panel, *_ in _PANELS)
 # The views, then the panels with a key, then the others.

@@ -18,10 +18,14 @@ _INPUT = (
     ("Wheel, drag", "zoom Strip or Map around the cursor, pan"),
     ("Double-click", "on Strip: show all of it; on Map: go to the weights that produced a value"),
     ("Wheel", "on Attention: change the layer; with Ctrl, zoom the matrices"),
+    ("Wheel", "on Lens: move through the positions; with Ctrl, zoom"),
     ("Click", "select a value or token, or nothing; on a name on Map: show the tensor or block of that name"),
     ("Side buttons", "of the mouse, on Map: back and forward"),
     ("Right-click", "pin the value under the cursor"),
-    ("Arrow keys", "move the inspected cell or pin; without one, pan Strip or Map; on Attention: choose a head"),
+    (
+        "Arrow keys",
+        "move the inspected cell or pin; without one, pan Strip or Map; choose a head or cell elsewhere",
+    ),
     ("Click, drag", "on the timeline: go to a step; Left and Right go on from there"),
     ("Drop", "a recording, or a model's file or folder, on the window: open it"),
     ("Ctrl+C", "copy the inspected value"),
@@ -61,6 +65,13 @@ _PAGES = {
         "in three steps: scores, the mask that hides later tokens, and the softmax that turns each row into weights.",
         "Point at a cell or a token: the lines in the text below are as wide as the weights. Sort the heads to find "
         "those that attend to the previous token, to the first one, or to what followed the same token earlier.",
+    ),
+    "Lens": (
+        "Lens shows what the model would predict if it ended earlier: the final norm and the head are applied to the "
+        "residual stream before the first block and after each block. A column is a position of the text, the rows go "
+        "from the embedding at the top to the last block at the bottom, whose prediction is the model's own.",
+        "Each cell shows the likeliest next token. The line in a column marks the point from which on the final "
+        "prediction stays first. Type a target to see its rank. Point at a cell for more tokens, click to select it.",
     ),
     "Sampling": (
         "The last layer gives every token of the vocabulary a score, its logit. The logits are divided by the "

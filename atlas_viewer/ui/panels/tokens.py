@@ -13,7 +13,7 @@ from atlas_viewer.state.quoting import percent
 from atlas_viewer.state.requests import Continue, Pause, Stop, Undo, Use
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import State
-from atlas_viewer.state.ui_state import CHIP_COLORS
+from atlas_viewer.state.ui_state import CHIP_COLORS, KNOWN_AT
 from atlas_viewer.ui import theme, widget_tracking
 
 from .token_chips import ChipFlow
@@ -34,6 +34,7 @@ _TIPS = {
     "probability": "Stronger color: lower model probability",
     "rank": "Stronger color: the model ranked more tokens above this one",
     "entropy": "Stronger color: higher entropy, the model was less certain",
+    KNOWN_AT: "Stronger color: a later block made this token the likeliest one; see Lens",
 }
 _LISTED = 8  # candidates in the tooltip
 
@@ -180,7 +181,15 @@ def _chip(state: State, run: Run, step: StepRecord, corner: ImVec2, size: ImVec2
     _paint(state, run, corner, size, pad, between, step, chosen)
     if imgui.is_item_hovered(imgui.HoveredFlags_.no_nav_override):
         state.hovered = selecting.of_token(state, len(run.prompt_tokens) + step.index)
-        _tip(run, step)
+        _tip(state, run, step)
+
+
+def strength_on(state: State, run: Run, step: StepRecord) -> float:
+    """Strength of a chip's color in the present coloring."""
+    if state.ui.chip_color != KNOWN_AT:
+        return strength(step, state.ui.chip_color)
+    known = state.lens.known_at(len(run.prompt_tokens) + step.index, step.token)
+    return 0.0 if known is None else known / max(len(state.lens.points) - 1, 1)
 
 
 def strength(step: StepRecord, color: str) -> float:
@@ -204,7 +213,7 @@ def _paint(
     end = ImVec2(corner.x + size.x, corner.y + size.y)
     back = theme.now.raised_hover if imgui.is_item_hovered() else theme.now.raised
     canvas.add_rect_filled(corner, end, packed(back), 3.0)
-    heat = strength(step, state.ui.chip_color)
+    heat = strength_on(state, run, step)
     if heat > 0:
         canvas.add_rect_filled(corner, end, packed(_HOT, 0.55 * heat), 3.0)
     if chosen:
@@ -235,7 +244,7 @@ def _paint(
     canvas.add_text(ImVec2(x, corner.y + 3), packed(theme.now.text), quoted(step.text))
 
 
-def _tip(run: Run, step: StepRecord) -> None:
+def _tip(state: State, run: Run, step: StepRecord) -> None:
     """Everything known about the token, and the candidates it was chosen from."""
     if not imgui.begin_tooltip():
         return
@@ -249,6 +258,9 @@ def _tip(run: Run, step: StepRecord) -> None:
         f"raw logit {step.logit:.4f}, rank {step.rank}\nsampling probability {percent(step.probability).strip()}, "
         f"model probability {percent(step.model_probability).strip()}\nentropy {step.entropy / math.log(2):.2f} bits"
     )
+    known = state.lens.known_at(len(run.prompt_tokens) + step.index, step.token)
+    if known is not None:
+        dim(f"likeliest from {state.lens.points[known]} on")
     imgui.separator()
     for candidate in step.top[:_LISTED]:
         taken = candidate.token == step.token

@@ -198,7 +198,8 @@ def test_a_search_in_the_palette() -> None:
     assert matching("") == list(ACTIONS)
     assert [action.name for action in matching("ZOOM in")] == ["atlas.in"]
     assert {action.name for action in matching("view go to")} == {
-        f"focus.{name}" for name in (*FOCUSED, "Attention", "Attribution", "Distribution", "Session", "Timeline")
+        f"focus.{name}"
+        for name in (*FOCUSED, "Attention", "Lens", "Attribution", "Distribution", "Session", "Timeline")
     }
     assert matching("no such thing") == []
 

@@ -215,3 +215,31 @@ def test_a_small_binding_makes_the_chunks_smaller(stories: Engine, monkeypatch: 
     assert lens_chunk.positions_at_once(stories, 9) == 1
     with pytest.raises(MemoryBudgetError, match="of logits in one binding"):
         lens_chunk.check_memory(stories, 16)
+
+
+def test_in_two_halves_the_lens_is_that_of_the_pass_it_was_requested_for(device: wgpu.GPUDevice) -> None:
+    options = LoadOptions(context=16, weights="f32", measured=False)
+    engine = Engine.load(open_model("stories"), options)
+    run_pass(engine, TEXT)
+    whole, halves = LensPass(engine), LensPass(engine, halves=True)
+    expected = whole.all(20037, 10)
+    assert halves.newest(20037, 10)
+    assert halves.request_check()
+    assert not halves.newest(20037, 10), "one at a time"
+    run_pass(engine, TEXT[:4])  # the second half must not read it
+    found = None
+    while found is None:
+        assert halves.waiting
+        poll(device)
+        found = halves.take()
+    assert (found.top_tokens[:, 0] == expected.top_tokens[:, -1]).all()
+    assert np.allclose(found.entropy[:, 0], expected.entropy[:, -1], atol=1e-5)
+    assert found.target_rank is not None
+    assert expected.target_rank is not None
+    assert (found.target_rank[:, 0] == expected.target_rank[:, -1]).all()
+    check = halves.take_check()
+    while check is None:
+        poll(device)
+        check = halves.take_check()
+    assert check.ok, check
+    assert not halves.waiting

@@ -69,7 +69,7 @@ def test_strength() -> None:
     assert strength(step, "plain") == 0
     unknown = replace(step, model_probability=math.nan, rank=0, entropy=math.nan)
     assert strength(replace(step, model_probability=0.0), "probability") == 1
-    assert [strength(unknown, color) for color in CHIP_COLORS] == [0, 0, 0, 0]
+    assert [strength(unknown, color) for color in CHIP_COLORS] == [0] * len(CHIP_COLORS)
 
 
 def test_changes_in_words() -> None:
