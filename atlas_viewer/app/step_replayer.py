@@ -59,7 +59,9 @@ class StepReplayer:
         if self._at != wanted:
             options = run.options_at(wanted)
             if self._replay is None or self._replay_options != options:
-                self._replay = self._model.replay(run.prompt_tokens, run.known or run.steps, options)
+                self._replay = self._model.replay(
+                    run.prompt_tokens, run.known or run.steps, options, run.recorded_edits
+                )
                 self._replay_options = options
             self._replay.seek(wanted)
             arrived = self._replay.advance(budget_s)

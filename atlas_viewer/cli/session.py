@@ -77,6 +77,8 @@ def _info_lines(recording: Recording) -> list[str]:
         lens = recording.lens_steps(known)
         if lens.steps:
             extras += f", lens of {lens.steps} steps (top {lens.top})"
+        if known.edits:
+            extras += f", edits {'; '.join(edit.text for edit in known.edits)}"
         end = known.stop_reason or "not ended"
         prompt = _shortened(known.prompt)
         lines.append(f"run {known.id}     {recording.count(known)} steps, {end}, {extras}{branch}: {prompt}")

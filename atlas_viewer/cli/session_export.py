@@ -89,6 +89,8 @@ def _pictures(arguments: argparse.Namespace, recording: Recording) -> None:
     count = len(run.all_steps)
     if not count:
         raise RecordingError(f"{recording.shown}: run {run.info.id} has no steps to show; record some first")
+    edits = "\n".join(edit.text for edit in run.info.edits)
+    named = {"Edits": edits} if edits else {}
     names = [f"step-{number:06}.png" for number in range(1, count + 1)]
     if arguments.png is not None:
         for name in names:
@@ -112,7 +114,7 @@ def _pictures(arguments: argparse.Namespace, recording: Recording) -> None:
             with output_folder(arguments.png) as folder:
                 for name, image in zip(names, images, strict=True):
                     with folder.file(name) as file:
-                        file.write(png(image))
+                        file.write(png(image, named))
         if arguments.video is not None:
             total = count * arguments.step_frames
             frames = counted(pictures.frames(count, arguments.step_frames), total, "frame")

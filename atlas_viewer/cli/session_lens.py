@@ -39,6 +39,7 @@ def _picture(path: Path, recording: Recording, run: RunInfo, columns: LensColumn
         f"model {head.model}, weights {head.weights}, {head.adapter}",
         f"run {run.id}, recorded {head.created} by {head.program}",
         f"prompt {quoted(run.prompt)}",
+        *(f"edit {edit.text}" for edit in run.edits),
     ]
     picture = lens_picture(
         f"Logit lens of {head.model}",

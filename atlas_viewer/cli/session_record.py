@@ -60,6 +60,7 @@ def record(arguments: argparse.Namespace) -> int:
             logits=arguments.logits,
             statistics=statistics,
             lens_top=top,
+            edits=generation.edits,
         )
         stream = Stream(generation)
         reported = _generate(generation, recorder, stream)

@@ -41,7 +41,7 @@ class RunPictures:
         """panels: draw the whole window instead of just Strip or Map; maps: if given, show Map instead of Strip."""
         self.runner, self.run = runner, run
         self._records = [step.record for step in run.all_steps]
-        self._replay = runner.replay(run.prompt_texts, self._records, run.options)
+        self._replay = runner.replay(run.prompt_texts, self._records, run.options, run.edits)
         self._camera = camera
         self._viewport: ViewportAt = maps.at if maps is not None else lambda _: None
         self._picture = _picture(runner, run, size, panels, maps)
@@ -55,7 +55,8 @@ class RunPictures:
         steps = self.run.all_steps
         if self._at != step:
             if self._replay.text.options != steps[step].options:
-                self._replay = self.runner.replay(self.run.prompt_texts, self._records, steps[step].options)
+                texts, options = self.run.prompt_texts, steps[step].options
+                self._replay = self.runner.replay(texts, self._records, options, self.run.edits)
             self._replay.go(step)
             while self.runner.paint():
                 pass

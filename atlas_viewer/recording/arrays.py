@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -113,11 +113,15 @@ def plain(value: Any) -> Any:
 
 
 def _run(run: RunInfo) -> dict[str, Any]:
-    return asdict(run) | {"options": run.options.as_json()}
+    return asdict(replace(run, edits=())) | {"options": run.options.as_json(), "edits": [e.text for e in run.edits]}
 
 
 def _step(step: RecordedStep) -> dict[str, Any]:
-    return asdict(step.record) | {"time": step.time, "options": step.options.as_json(), "draw": asdict(step.draw)}
+    return (
+        asdict(step.record)
+        | {"time": step.time, "options": step.options.as_json(), "draw": asdict(step.draw)}
+        | {"edits": [edit.text for edit in step.edits]}
+    )
 
 
 def _lens(recording: Recording, run: RunInfo) -> dict[str, Any] | None:

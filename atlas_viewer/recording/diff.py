@@ -13,6 +13,7 @@ from compute.views.statistics_table import STATISTICS
 
 from .compare import Difference, logits_difference, statistics_difference, steps_difference
 from .compare_lens import lens_difference
+from .edit_records import edit_differences
 from .reader import Recording
 from .records import RecordedStep, RecordedTensor, RunInfo
 
@@ -152,4 +153,4 @@ def _head(one: Recording, run: RunInfo, other: Recording, other_run: RunInfo) ->
         differences.append(f"prompt: {len(run.prompt_tokens)} tokens | {len(other_run.prompt_tokens)} tokens")
     mine, theirs = run.options.as_json(), other_run.options.as_json()
     differences += [f"{name}: {mine[name]} | {theirs[name]}" for name in mine if mine[name] != theirs[name]]
-    return differences
+    return [*differences, *edit_differences(run.edits, other_run.edits)]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from compute.errors import RecordingError
+from compute.errors import AtlasError, RecordingError
 from compute.generate.replay import KnownText
 from compute.generate.steps import StepRecord
 from compute.io.escape import one_line
+from compute.models.architectures import describe
 from compute.models.config import GPT2_SIZES, ModelConfig
 from compute.sampling.options import GenerateOptions
 
+from .edit_records import applied_edits
 from .reader import Recording
 from .records import Head, RecordedStep, RunInfo
 
@@ -24,6 +26,10 @@ class RecordedRun:
         self.all_steps: list[RecordedStep] = recording.steps(run)
         self.prompt_tokens = list(run.prompt_tokens)
         self.options: GenerateOptions = run.options
+        try:
+            self.edits = applied_edits(run.edits, describe(recording.head.config))
+        except AtlasError as error:
+            raise RecordingError(f"{recording.shown}: run {run.id}: {error}") from None
         self.done = self.pass_complete = True
         self.progress = 1.0
         self.steps: list[StepRecord] = []  # the visible ones

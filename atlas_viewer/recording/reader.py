@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +23,7 @@ from compute.views.statistics_table import STATISTICS
 from . import columns, validate
 from .columns import RunTables, Table
 from .lens_records import read_lens
-from .records import LOGITS, DrawInfo, Head, LensSteps, RecordedStep, RecordedTensor, RunInfo, UiEvent
+from .records import LOGITS, DrawInfo, Head, LensSteps, RecordedEdit, RecordedStep, RecordedTensor, RunInfo, UiEvent
 from .safe_open import Database
 from .schema import FIRST_ARCHITECTURE, LENS_VERSION, SCHEMA, Schema
 from .validate import Unsound
@@ -42,6 +43,7 @@ class Recording:
         self.path = path
         self._database = self._open(path, schema)
         self._options: dict[int, GenerateOptions] = {}  # by row, those read so far
+        self._edits: dict[int, tuple[RecordedEdit, ...]] = {}  # likewise
         try:
             self.head = self._read(self._head)
             self._tables = RunTables(self.head.config)
@@ -214,8 +216,18 @@ class Recording:
             raise Unsound(f"tensors, id {number}, statistics: {error}") from None
 
     def _run(self, row: Sequence[Any]) -> RunInfo:
-        number, parent, fork, started, prompt, prompt_tokens, options, *more = row
-        return RunInfo(number, parent, fork, started, prompt, prompt_tokens, self._options_of(options), *more)
+        number, parent, fork, started, prompt, prompt_tokens, options, logits, statistics, reason = row
+        known, edits = self._options_of(options), self._edits_of(options)
+        return RunInfo(number, parent, fork, started, prompt, prompt_tokens, known, logits, statistics, reason, edits)
+
+    def _edits_of(self, number: int) -> tuple[RecordedEdit, ...]:
+        """The edits that belong to a row of `options`, in order."""
+        if self._database.version < LENS_VERSION:
+            return ()
+        if number not in self._edits:
+            found = self._rows(self._tables.edits, "WHERE options = ? ORDER BY id", (number,))
+            self._edits[number] = tuple(map(_edit, found))
+        return self._edits[number]
 
     def _options_of(self, number: int, context: int = 1) -> GenerateOptions:
         """A row of `options`, for a step that saw `context` tokens."""
@@ -259,7 +271,7 @@ class Recording:
                 nonfinite_logits=nonfinite,
             )
             draw = DrawInfo(highest, log_total, scaled, kept, nonfinite)
-            steps.append(RecordedStep(record, time, drawn_with, draw))
+            steps.append(RecordedStep(record, time, drawn_with, draw, self._edits_of(options)))
         return steps
 
     def _candidates(self, run: RunInfo, first: int, last: int) -> dict[int, list[Candidate]]:
@@ -298,3 +310,13 @@ class Recording:
 
     def _ui_events(self, table: Table) -> list[UiEvent]:
         return self._read(lambda: [UiEvent(*row[1:]) for row in self._rows(table, "ORDER BY id")])
+
+
+def _edit(row: Sequence[Any]) -> RecordedEdit:
+    number, text, prompt, tokens, *shape, data = row
+    try:
+        return RecordedEdit(
+            text, prompt, tokens, validate.array(data, np.dtype("<f4"), math.prod(shape)).reshape(shape)
+        )
+    except ValueError as error:
+        raise Unsound(f"edits, id {number}, data: {error}") from None

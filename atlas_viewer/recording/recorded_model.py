@@ -10,6 +10,7 @@ import numpy as np
 
 from atlas_viewer.state.inspection import TensorInfo, layer_of, section_title
 from atlas_viewer.state.state import ModelSummary
+from compute.edits.resolved import ResolvedEdit
 from compute.errors import RecordingError, TokenizerError
 from compute.generate.steps import StepRecord
 from compute.models.architectures import describe, parameter_count
@@ -75,7 +76,11 @@ class RecordedModel:
         """Do nothing: whoever opened the recording closes it."""
 
     def replay(
-        self, prompt_tokens: Sequence[tuple[int, str]], steps: Sequence[StepRecord], options: GenerateOptions
+        self,
+        prompt_tokens: Sequence[tuple[int, str]],
+        steps: Sequence[StepRecord],
+        options: GenerateOptions,
+        edits: Sequence[ResolvedEdit] | None = None,
     ) -> RecordedReplay:
         """A replay of the recorded steps of `run`."""
         return RecordedReplay(self._show_step)

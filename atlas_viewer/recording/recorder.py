@@ -15,6 +15,7 @@ import numpy as np
 
 from atlas_viewer import __version__
 from atlas_viewer.state.protocols import StepListener
+from compute.edits.resolved import ResolvedEdit
 from compute.errors import OutputError
 from compute.forward.engine import Engine
 from compute.generate.steps import StepCaptureLike, StepRecord
@@ -25,8 +26,20 @@ from compute.sampling.options import GenerateOptions
 from compute.sampling.sampler import SampleResult
 from compute.text.tokenizer import Tokenizer
 
+from .edit_records import recorded_edits, text_limit
 from .lens_records import lens_of
-from .records import LOGITS, DrawInfo, Head, RecordedStep, RecordedTensor, RunInfo, UiEvent, head_of, tensors_of
+from .records import (
+    LOGITS,
+    DrawInfo,
+    Head,
+    RecordedEdit,
+    RecordedStep,
+    RecordedTensor,
+    RunInfo,
+    UiEvent,
+    head_of,
+    tensors_of,
+)
 from .store import Store, create_session
 
 _HEAVY_BYTES = 64 << 20  # above this queue size, logits and statistics of new steps are left out
@@ -83,6 +96,7 @@ class Recorder:
         self._config = head.config
         self._run: RunInfo | None = None
         self._options = GenerateOptions()  # the current ones
+        self._edits: tuple[RecordedEdit, ...] = ()
         self._step = 0
         self._measured_weights = False
         self._thread = threading.Thread(target=self._write, name="recording writer", daemon=True)
@@ -121,18 +135,32 @@ class Recorder:
         parent: int | None = None,
         fork_step: int | None = None,
         lens_top: int = 0,
+        edits: Sequence[ResolvedEdit] = (),
     ) -> int:
         """Begin a run and return its number, counted from 1. Later steps, events and cameras belong to it.
 
         logits: "none", "f16" or "f32"; prompt_tokens: everything before the first step; parent, fork_step: for a
         branch, its parent and the step of the parent that its first step replaces. Without a parent, fork_step is
         the number of steps before the recording began. lens_top: tokens of each cell, for steps captured with a lens.
+        edits: what every pass of the run changes.
         """
         self._lens_top = lens_top
         self._runs += 1
         self._step = 0
+        tokens = len(prompt_tokens)
+        self._edits = recorded_edits(edits, tokens, text_limit(tokens, options))
         run = RunInfo(
-            self._runs, parent, fork_step, self._now(), prompt, tuple(prompt_tokens), options, logits, statistics, None
+            self._runs,
+            parent,
+            fork_step,
+            self._now(),
+            prompt,
+            tuple(prompt_tokens),
+            options,
+            logits,
+            statistics,
+            None,
+            self._edits,
         )
         self._run, self._options = run, options
         self._put(_Item(lambda store: store.add_run(run)))
@@ -144,7 +172,7 @@ class Recorder:
         if run is None:
             raise RuntimeError("a step before its run")
         self._step = record.index + 1
-        step = RecordedStep(record, self._now(), self._options, draw_info(draw))
+        step = RecordedStep(record, self._now(), self._options, draw_info(draw), self._edits)
         heavy = len(measured.data) if measured is not None else 0
         with self._lock:
             if heavy and self._heavy + heavy > _HEAVY_BYTES:

@@ -54,6 +54,24 @@ class RecordedTensor:
         return self.kind == "weight"
 
 
+@dataclass(frozen=True, eq=False)
+class RecordedEdit:
+    """An edit of a run, with its values as they were applied, so that no file that it names is needed again.
+
+    text: see docs/edits.md. prompt: tokens of the prompt, from whose end negative positions count. tokens: the most
+    tokens of the text that a pass could see. values: float32 [rows, parts, columns], where an axis of 1 stands for all.
+    """
+
+    text: str
+    prompt: int
+    tokens: int
+    values: np.ndarray
+
+    def same(self, other: RecordedEdit) -> bool:
+        """True when both change the same values in the same way."""
+        return self.text == other.text and np.array_equal(self.values, other.values)
+
+
 @dataclass(frozen=True)
 class RunInfo:
     """One run. A branch has the number of its parent, and the step of the parent that its first step replaces."""
@@ -68,6 +86,7 @@ class RunInfo:
     logits: str  # "none", "f16" or "f32"
     statistics: bool
     stop_reason: str | None
+    edits: tuple[RecordedEdit, ...] = ()  # with its first options
 
 
 @dataclass(frozen=True)
@@ -97,6 +116,7 @@ class RecordedStep:
     time: float
     options: GenerateOptions
     draw: DrawInfo
+    edits: tuple[RecordedEdit, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from compute.text.tokenizer import load_tokenizer
 from . import columns
 from .columns import Table
 from .reader import MEASURED, Recording
-from .records import RecordedStep, RecordedTensor, RunInfo, UiEvent
+from .records import RecordedEdit, RecordedStep, RecordedTensor, RunInfo, UiEvent
 from .safe_open import Database
 from .schema import SCHEMA, Schema
 from .validate import Unsound
@@ -190,6 +190,14 @@ class DamagedRecording(Recording):
                 self.guessed = GenerateOptions(context=config.positions, top=min(8, config.vocabulary))
             self._options.setdefault(number, self.guessed)  # an unreadable row is read only once
             return self.guessed
+
+    def _edits_of(self, number: int) -> tuple[RecordedEdit, ...]:
+        try:
+            return super()._edits_of(number)
+        except (RecordingError, Unsound):
+            self.lost.append(f"edits of row {number} of options")
+            self._edits[number] = ()
+            return ()
 
     def _candidates(self, run: RunInfo, first: int, last: int) -> dict[int, list[Candidate]]:
         try:

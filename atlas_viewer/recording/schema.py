@@ -48,6 +48,17 @@ _TABLES = (
     id INTEGER PRIMARY KEY,
     json TEXT NOT NULL
 ) STRICT""",
+    """CREATE TABLE edits (
+    id INTEGER PRIMARY KEY,
+    options INTEGER NOT NULL REFERENCES options (id),
+    edit TEXT NOT NULL,
+    prompt INTEGER NOT NULL,
+    tokens INTEGER NOT NULL,
+    rows INTEGER NOT NULL,
+    parts INTEGER NOT NULL,
+    columns INTEGER NOT NULL,
+    data BLOB NOT NULL
+) STRICT""",
     """CREATE TABLE runs (
     id INTEGER PRIMARY KEY,
     parent INTEGER REFERENCES runs (id),
@@ -148,15 +159,15 @@ class Schema:
         return self.tables if version == self.version else self.older[version][0]
 
 
-LENS_VERSION = 3  # the first with a table `lens`
+LENS_VERSION = 3  # the first with tables `lens` and `edits`
 FIRST_ARCHITECTURE = "gpt2"  # of all recordings of version 1, which do not name it
 
 _COLUMNS_1 = (
     "id, created, program, model, weights_sha256, layers, heads, channels, positions, vocabulary, padded_vocabulary,"
     " end_of_text, weights, kernels, adapter, driver, shaders_sha256, versions"
 )
-_LENS = next(table for table in _TABLES if table.startswith("CREATE TABLE lens "))
-_TABLES_2 = tuple(table for table in _TABLES if table != _LENS)
+_TO_3 = tuple(table for table in _TABLES if table.split()[2] in ("edits", "lens"))
+_TABLES_2 = tuple(table for table in _TABLES if table not in _TO_3)
 _TABLES_1 = (_TABLES_2[0].replace("    architecture TEXT NOT NULL,\n", ""), *_TABLES_2[1:])
 _TO_2 = (
     "ALTER TABLE session RENAME TO session_1",
@@ -165,7 +176,6 @@ _TO_2 = (
     "DROP TABLE session_1",
 )
 
-_TO_3 = (_LENS,)
 
 SCHEMA = Schema(3, _TABLES, {1: (_TABLES_1, _TO_2), 2: (_TABLES_2, _TO_3)})
 

@@ -19,7 +19,7 @@ from compute.lens.lens_cells import LensCells
 from compute.sampling.options import GenerateOptions
 
 from .lens_records import lens_bytes
-from .records import Head, RecordedStep, RecordedTensor, RunInfo, UiEvent
+from .records import Head, RecordedEdit, RecordedStep, RecordedTensor, RunInfo, UiEvent
 from .safe_open import beside
 from .schema import create, uri
 
@@ -39,7 +39,7 @@ class Store:
     def __init__(self, path: Path, token_bytes: Callable[[int], bytes]) -> None:
         """Open a file that `fill_session` made, for use in the calling thread. Raises `sqlite3.Error`."""
         self._known_tokens: set[int] = set()
-        self._options: dict[GenerateOptions, int] = {}
+        self._options: dict[tuple[GenerateOptions, tuple[RecordedEdit, ...]], int] = {}
         self._token_bytes = token_bytes
         self._path = path
         self._connection = sqlite3.connect(uri(path, "rw"), uri=True, isolation_level=None, timeout=_PATIENCE_S)
@@ -87,7 +87,7 @@ class Store:
             "INSERT INTO runs VALUES (?,?,?,?,?,?,?,?,?,?)",
             (
                 run.id, run.parent, run.fork_step, run.started, run.prompt,
-                np.asarray(run.prompt_tokens, "<u4").tobytes(), self._options_id(run.options), run.logits,
+                np.asarray(run.prompt_tokens, "<u4").tobytes(), self._options_id(run.options, run.edits), run.logits,
                 int(run.statistics), run.stop_reason,
             ),
         )  # fmt: skip
@@ -105,13 +105,13 @@ class Store:
         lens: LensCells | None = None,
     ) -> None:
         """Add a step with its candidates; logits in the run's type, STATISTICS for the live tensors, and the lens."""
-        record, draw = step.record, step.draw
+        record, draw, options = step.record, step.draw, self._options_id(step.options, step.edits)
         self._add_tokens([record.token, *(candidate.token for candidate in record.top)])
         execute = self._connection.execute
         execute(
             "INSERT INTO steps VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (
-                run, record.index, step.time, self._options_id(step.options), record.token, record.context_start,
+                run, record.index, step.time, options, record.token, record.context_start,
                 record.context_length, record.logit, record.probability, record.model_probability, record.rank,
                 record.entropy, *astuple(draw), record.forward_ms,
             ),
@@ -158,12 +158,20 @@ class Store:
         )
         self._known_tokens |= new
 
-    def _options_id(self, options: GenerateOptions) -> int:
-        if options not in self._options:
+    def _options_id(self, options: GenerateOptions, edits: tuple[RecordedEdit, ...]) -> int:
+        key = options, edits
+        if key not in self._options:
             number = len(self._options) + 1
             self._connection.execute("INSERT INTO options VALUES (?,?)", (number, _json(options.as_json())))
-            self._options[options] = number
-        return self._options[options]
+            self._connection.executemany(
+                "INSERT INTO edits VALUES (NULL,?,?,?,?,?,?,?,?)",
+                [
+                    (number, e.text, e.prompt, e.tokens, *e.values.shape, e.values.astype("<f4").tobytes())
+                    for e in edits
+                ],
+            )
+            self._options[key] = number
+        return self._options[key]
 
     def _current_identity(self) -> tuple[int, int] | None:
         try:

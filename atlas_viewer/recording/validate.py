@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from msgspec import Meta
 
+from compute.edits.grammar import parse_edit
 from compute.errors import UsageError
 from compute.io.escape import one_line
 from compute.io.untrusted_json import read_untrusted_json
@@ -139,6 +140,16 @@ def config(
     if channels % heads:
         raise Unsound(f"channels {channels} must be a multiple of the heads, {heads}")
     return ModelConfig(layers, heads, channels, positions, vocabulary, padded, architecture)
+
+
+def edit(value: object) -> str:
+    """The text of an edit."""
+    found = line(value)
+    try:
+        parse_edit(found)
+    except UsageError as error:
+        raise Unsound(str(error)[:_LONGEST_REASON]) from None
+    return str(found)
 
 
 def options(value: object, sizes: ModelConfig) -> GenerateOptions:

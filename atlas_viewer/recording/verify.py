@@ -16,10 +16,11 @@ from compute.weights.fingerprint import shaders_sha256, versions
 
 from .compare import TOLERANCE, Difference, logits_difference, statistics_difference, steps_difference
 from .compare_lens import lens_difference
+from .edit_records import applied_edits
 from .playback import known_text, steps_before
 from .reader import Recording
 from .recorder import draw_info
-from .records import RecordedStep, RunInfo
+from .records import RecordedEdit, RecordedStep, RunInfo
 
 IDENTICAL, WITHIN, DIFFERENT = "identical", "within tolerance", "different"
 
@@ -70,12 +71,15 @@ def verify_run(
     known, before = [step.record for step in steps], steps_before(recording.runs(), run)
     engine.mark_cached((), 0)  # recompute every row, in the same passes as during recording, to get the same bits
     replay: Replay | None = None
+    edits: tuple[RecordedEdit, ...] = ()
     measure = StatisticsPass(engine, histograms=False) if run.statistics else None
     lens = LensPass(engine) if recording.lens_steps(run).steps else None
     for step in steps:
-        if replay is None or replay.text.options != step.options:
+        if replay is None or replay.text.options != step.options or edits is not step.edits:
             # Like a run that continues with different options, it reuses the rows of the previous steps.
-            replay = Replay(engine, known_text(run, known, step.options, before), recording.head.end_of_text)
+            edits = step.edits
+            text = known_text(run, known, step.options, before)
+            replay = Replay(engine, text, recording.head.end_of_text, applied_edits(edits, engine.description))
         yield _verdict(recording, run, step, replay, tokenizer, measure, lens, tolerance)
 
 

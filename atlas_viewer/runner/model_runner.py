@@ -200,11 +200,16 @@ class ModelRunner:
         return generation
 
     def replay(
-        self, prompt_tokens: Sequence[tuple[int, str]], steps: Sequence[StepRecord], options: GenerateOptions
+        self,
+        prompt_tokens: Sequence[tuple[int, str]],
+        steps: Sequence[StepRecord],
+        options: GenerateOptions,
+        edits: Sequence[ResolvedEdit] | None = None,
     ) -> Replay:
-        """A replay of the passes for known steps; no token is drawn."""
+        """A replay of the passes for known steps; no token is drawn. edits: None for those of every run."""
         text = KnownText([number for number, _ in prompt_tokens], [step.token for step in steps], options)
-        edits = self._edits_for(text.prompt_tokens, len(text.prompt_tokens) + len(steps))
+        if edits is None:
+            edits = self._edits_for(text.prompt_tokens, len(text.prompt_tokens) + len(steps))
         return Replay(self._engine, text, self.tokenizer.end_of_text, edits)
 
     def _edits_for(self, prompt: Sequence[int], tokens: int) -> tuple[ResolvedEdit, ...]:

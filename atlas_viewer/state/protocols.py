@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import wgpu
 
+from compute.edits.resolved import ResolvedEdit
 from compute.gpu.loading import Loading
 from compute.io.array_files import ArraySpec
 from compute.models.registry import Registry
@@ -282,9 +283,13 @@ class ModelLike(Protocol):
         """The logits of the step last replayed, or of the latest step; None when they were not recorded."""
 
     def replay(
-        self, prompt_tokens: Sequence[tuple[int, str]], steps: Sequence[StepRecord], options: GenerateOptions
+        self,
+        prompt_tokens: Sequence[tuple[int, str]],
+        steps: Sequence[StepRecord],
+        options: GenerateOptions,
+        edits: Sequence[ResolvedEdit] | None = None,
     ) -> ReplayLike:
-        """Create a replay, which shows single steps of a run again."""
+        """Create a replay, which shows single steps of a run again. edits: None for those of every run."""
 
     def close(self) -> None:
         """Close the model's file."""

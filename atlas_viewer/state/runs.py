@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from compute.edits.resolved import ResolvedEdit
 from compute.sampling.options import GenerateOptions
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Run:
     # The options by the first step that they apply to; step 0 has the initial ones.
     changes: dict[int, GenerateOptions] = field(default_factory=dict)
     known: Sequence[StepRecord] = ()  # in playback: all steps, including those not shown yet
+    recorded_edits: Sequence[ResolvedEdit] | None = None  # in playback: what every pass changes; None for a live run
     new_tokens: int = 0  # the value of New tokens when the target was chosen
     until: int = 0  # number of tokens at which the run pauses before its target; 0: it does not
 

@@ -12,8 +12,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from atlas_viewer.recording.lens_records import lens_of
-from atlas_viewer.recording.records import DrawInfo, RecordedStep, RunInfo, UiEvent
+from atlas_viewer.recording.records import DrawInfo, RecordedEdit, RecordedStep, RunInfo, UiEvent
 from atlas_viewer.recording.schema import APPLICATION_ID, SCHEMA
 from atlas_viewer.recording.store import Store, create_session
 from compute.views.statistics_table import STATISTICS
@@ -70,6 +72,7 @@ def sound_version_1() -> bytes:
     connection.execute(f"INSERT INTO session ({kept}) SELECT {kept} FROM session_2")
     connection.execute("DROP TABLE session_2")
     connection.execute("DROP TABLE lens")
+    connection.execute("DROP TABLE edits")
     connection.execute("PRAGMA user_version = 1")
     connection.execute("VACUUM")
     data = connection.serialize()
@@ -78,17 +81,18 @@ def sound_version_1() -> bytes:
 
 
 def _fill(store: Store) -> None:
-    first = RunInfo(1, None, None, 0.5, "a prompt", tuple(PROMPT_TOKENS), OPTIONS, "f16", True, "length")
+    edits = (RecordedEdit("h.0.attn.out[head=1] = 0", len(PROMPT_TOKENS), 20, np.zeros((1, 1, 1), np.float32)),)
+    first = RunInfo(1, None, None, 0.5, "a prompt", tuple(PROMPT_TOKENS), OPTIONS, "f16", True, "length", edits)
     tokens = (*PROMPT_TOKENS, 9)
     branch = replace(
-        first, id=2, parent=1, fork_step=1, started=9.0, prompt_tokens=tokens, logits="none", statistics=False
+        first, id=2, parent=1, fork_step=1, started=9.0, prompt_tokens=tokens, logits="none", statistics=False, edits=()
     )
     for run in (first, branch):
         store.add_run(run)
         for index in range(_STEPS):
             drawn = draw(index)
             info = DrawInfo(drawn.highest, drawn.log_total, drawn.scaled_log_total, drawn.kept, drawn.nonfinite)
-            recorded = RecordedStep(step(index), run.started + index, OPTIONS, info)
+            recorded = RecordedStep(step(index), run.started + index, OPTIONS, info, run.edits)
             data = (bytes(2 * HEAD.config.vocabulary), bytes(2 * STATISTICS.itemsize)) if run is first else (None, None)
             lens = lens_of(lens_result(index), recorded.record, CONFIG, LENS_TOP) if run is first else None
             store.add_step(run.id, recorded, data[0], data[1], lens)

@@ -11,6 +11,7 @@ import wgpu.utils
 
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import ModelSummary, State
+from compute.edits.resolved import ResolvedEdit
 from compute.errors import UsageError
 from compute.generate.steps import Candidate, StepRecord
 from compute.gpu.loading import Loading
@@ -199,7 +200,11 @@ class FakeRunner:
         self.max_context = context
 
     def replay(
-        self, prompt_tokens: Sequence[tuple[int, str]], steps: Sequence[StepRecord], options: GenerateOptions
+        self,
+        prompt_tokens: Sequence[tuple[int, str]],
+        steps: Sequence[StepRecord],
+        options: GenerateOptions,
+        edits: Sequence[ResolvedEdit] | None = None,
     ) -> FakeReplay:
         self.replays.append(len(steps))
         return FakeReplay()

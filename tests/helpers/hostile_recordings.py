@@ -28,11 +28,11 @@ JSON = (
 
 # The rowid itself is always a whole number.
 _ROWIDS = {
-    (table, "id") for table in ("session", "tensors", "tokens", "options", "runs", "logits", "statistics", "lens")
-} | {
-    ("events", "id"),
-    ("cameras", "id"),
-}
+    (table, "id")
+    for table in (
+        "session", "tensors", "tokens", "options", "edits", "runs", "logits", "statistics", "lens", "events", "cameras",
+    )
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

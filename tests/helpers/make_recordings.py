@@ -8,8 +8,12 @@ import numpy as np
 
 from atlas_viewer.recording.recorder import Recorder
 from atlas_viewer.recording.records import Head, RecordedTensor
+from compute.edits.grammar import parse_edit
+from compute.edits.resolved import place, with_values
+from compute.edits.targets import Targets
 from compute.generate.steps import Candidate, StepRecord
 from compute.lens.lens_cells import HEADER, result_words
+from compute.models.architectures import describe
 from compute.models.config import ModelConfig
 from compute.sampling.options import GenerateOptions
 from compute.sampling.sampler import SampleResult
@@ -21,6 +25,13 @@ HEAD = Head(
     "no driver", "cd" * 32, {"python": "3.11.7", "wgpu": "0.32.0"},
 )  # fmt: skip
 LENS_POINTS, LENS_TOP = 2, 3
+EDITS = tuple(
+    with_values(place(parse_edit(text), Targets(describe(CONFIG)).find(name), 3, 42), np.array(value, np.float32))
+    for name, text, value in (
+        ("h.0.attn.out", "h.0.attn.out[head=1] = 0", 0.0),
+        ("h.0.resid_post", "h.0.resid_post[pos=-1] *= 2", 2.0),
+    )
+)
 TENSORS = [
     RecordedTensor("wte", "weight", 384, 8),
     RecordedTensor("h.0.resid_pre", "activation", None, 8),
@@ -100,11 +111,24 @@ def _table(generator: np.random.Generator, count: int) -> np.ndarray:
 
 
 def make_session(
-    path: Path, steps: int = 12, *, logits: str = "f16", reason: str | None = "length", lens: bool = False
+    path: Path,
+    steps: int = 12,
+    *,
+    logits: str = "f16",
+    reason: str | None = "length",
+    lens: bool = False,
+    edits: bool = False,
 ) -> Path:
     """Record one run of `steps` steps, with an event and two cameras, and if asked for with the lens."""
     recorder = Recorder(path, HEAD, TENSORS, token_bytes)
-    recorder.begin_run("a prompt", PROMPT_TOKENS, OPTIONS, logits=logits, lens_top=LENS_TOP if lens else 0)
+    recorder.begin_run(
+        "a prompt",
+        PROMPT_TOKENS,
+        OPTIONS,
+        logits=logits,
+        lens_top=LENS_TOP if lens else 0,
+        edits=EDITS if edits else (),
+    )
     recorder.camera("strip", {"zoom": 1.0, "x": 320.0, "y": 180.0})
     for index in range(steps):
         recorder.step(step(index), draw(index), StepCapture(index, lens=lens))

@@ -77,7 +77,7 @@ def test_a_recording_without_lens_has_none(tmp_path: Path) -> None:
 
 
 def test_a_recording_of_version_2_is_migrated(sound: Path) -> None:
-    damage(sound, "DROP TABLE lens", "PRAGMA user_version = 2")
+    damage(sound, "DROP TABLE lens", "DROP TABLE edits", "PRAGMA user_version = 2")
     written = sound.read_bytes()
     with Recording(sound) as recording:
         assert recording.lens_steps(recording.run()) == LensSteps(0, 0)

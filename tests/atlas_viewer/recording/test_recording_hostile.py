@@ -45,6 +45,7 @@ ROWS = {
     "tensors": "id = 1",
     "tokens": "id = 5",
     "options": "id = 1",
+    "edits": "id = 1",
     "runs": "id = 1",
     "steps": "step = 1",
     "candidates": "step = 1 AND place = 2",
@@ -64,7 +65,7 @@ NEEDED = {"run", "step", "token", "context_start", "context_length"}
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_session(tmp_path_factory.mktemp("sound") / "sound.atlas", steps=STEPS, lens=True)
+    return make_session(tmp_path_factory.mktemp("sound") / "sound.atlas", steps=STEPS, lens=True, edits=True)
 
 
 @pytest.fixture(autouse=True)
