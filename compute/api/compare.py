@@ -19,10 +19,11 @@ from compute.io.temporary_folder import temporary_folder
 from compute.models.architectures import describe
 
 from .differences import Differing, TensorDifference, TokenChange, divergence, token_changes
+from .kept_tensors import KeptTensors, at_positions, logits_at
 from .load import load
 from .loaded_model import LoadedModel
 from .operands import Operand, Side, operand_of, sides_of
-from .pass_stream import PassStream, activation_shapes
+from .pass_stream import activation_shapes
 
 _SAME_LOGIT = 0.1  # larger differences come from other weights, smaller ones from their precision
 _TOP = 10
@@ -108,25 +109,27 @@ def _compared(sides: tuple[Side, Side], options: LoadOptions) -> Comparison:
     check_space(above / "tensors", space)
     try:
         with temporary_folder(above) as folder:
-            return _run(sides, options, common, {**shapes, logits: (len(common), config.vocabulary)}, folder)
+            return _run(sides, options, common, {**shapes, logits: (len(common), config.vocabulary)}, folder / "a.npz")
     except OSError as error:
         raise OutputError(f"{above}: tensors cannot be kept there ({error.strerror or error})") from None
 
 
 def _run(
-    sides: tuple[Side, Side], options: LoadOptions, common: range, shapes: dict[str, tuple[int, ...]], folder: Path
+    sides: tuple[Side, Side], options: LoadOptions, common: range, shapes: dict[str, tuple[int, ...]], path: Path
 ) -> Comparison:
     one, other = sides
-    files = {name: folder / str(number) for number, name in enumerate(shapes)}
     loaded = _loaded(one, other, options)
-    last_a, report_a = _keep(loaded, one, common, files)
-    if not one.operand.same_model(other.operand):
-        del loaded
-        gc.collect()  # before the next model takes its memory
-        loaded = _loaded(other, other, options)
-    found = {name: Differing(name, shape, common.start) for name, shape in shapes.items()}
-    last_b, report_b = _difference(loaded, other, common, files, shapes, found)
-    changes = token_changes(last_a, last_b, _TOP)
+    with loaded._streaming(one.text, one.start, one.edits, one.prompt) as stream:
+        kept, report_a = KeptTensors(path, stream, common), stream.report()
+    with kept:
+        _check_recorded(one, kept.last)
+        if not one.operand.same_model(other.operand):
+            del loaded, stream
+            gc.collect()  # before the next model takes its memory
+            loaded = _loaded(other, other, options)
+        found = {name: Differing(name, shape, common.start) for name, shape in shapes.items()}
+        last, report_b = _difference(loaded, other, common, kept, found)
+    changes = token_changes(kept.last, last, _TOP)
     if loaded.fits_tokenizer:
         changes = [replace(one, text=loaded.tokenizer.token_text(one.token)) for one in changes]
     return Comparison(
@@ -138,7 +141,7 @@ def _run(
         start_b=other.start,
         positions=common,
         tensors=tuple(tensor.result() for tensor in found.values()),
-        kl=divergence(last_a, last_b),
+        kl=divergence(kept.last, last),
         top=tuple(changes),
         first_diverging_step=_first_diverging_step(one.operand, other.operand),
         rows=np.stack([tensor.rows() for tensor in found.values()]),
@@ -160,59 +163,23 @@ def _loaded(side: Side, other: Side, options: LoadOptions) -> LoadedModel:
     return load(operand.spec, options=replace(options, context=context, weights=weights))
 
 
-def _keep(model: LoadedModel, side: Side, common: range, files: dict[str, Path]) -> tuple[np.ndarray, EditReport]:
-    """Write the tensors of A at the common positions to files; the logits after its last token, and the edits."""
-    with model._streaming(side.text, side.start, side.edits, side.prompt) as stream:
-        logits = [*files][-1]
-        with open(files[logits], "wb") as file:
-            first, last = 0, np.empty(0)
-            for piece in stream.logits():
-                rows, _ = _common_rows(stream, common, first, len(piece))
-                piece[rows].tofile(file)
-                first, last = first + len(piece), piece[-1].copy()
-        _check_recorded(side, last)
-        for name, array in stream.activations():
-            _at(array, stream.start, common).tofile(files[name])
-        return last, stream.report()
-
-
 def _difference(
-    model: LoadedModel,
-    side: Side,
-    common: range,
-    files: dict[str, Path],
-    shapes: dict[str, tuple[int, ...]],
-    found: dict[str, Differing],
+    model: LoadedModel, side: Side, common: range, kept: KeptTensors, found: dict[str, Differing]
 ) -> tuple[np.ndarray, EditReport]:
-    """Compare the tensors of B with those in the files; the logits after its last token, and the edits."""
+    """Compare the tensors of B with those of A; the logits after the last token of B, and what its edits have done."""
+    last = np.empty(0, np.float32)
     with model._streaming(side.text, side.start, side.edits, side.prompt) as stream:
-        logits = [*files][-1]
-        kept = np.memmap(files[logits], np.float32, "r", shape=shapes[logits])
-        first, last = 0, np.empty(0)
-        for piece in stream.logits():
-            rows, row = _common_rows(stream, common, first, len(piece))
-            part = piece[rows]
-            if len(part):
-                found[logits].add(kept[row : row + len(part)], part, row)
-            first, last = first + len(piece), piece[-1].copy()
+        logits, row = found[model.description.head.output], 0
+        for rows, piece in logits_at(stream, common):
+            last = piece[-1].copy()
+            at = rows.start
+            for part in kept.logits(row, len(rows)):
+                logits.add(part, piece[at : at + len(part)], row)
+                at, row = at + len(part), row + len(part)
         _check_recorded(side, last)
         for name, array in stream.activations():
-            before = np.fromfile(files[name], np.float32).reshape(shapes[name])
-            found[name].add(before, _at(array, stream.start, common))
+            found[name].add(kept.activation(name), at_positions(array, side.start, common))
         return last, stream.report()
-
-
-def _common_rows(stream: PassStream, common: range, first: int, count: int) -> tuple[slice, int]:
-    """Which of `count` rows from row `first` of the pass on are compared, and the number of the first among these."""
-    at = stream.start + first  # position of row 0
-    start = max(common.start - at, 0)
-    return slice(start, max(common.stop - at, start)), max(at - common.start, 0)
-
-
-def _at(array: np.ndarray, start: int, common: range) -> np.ndarray:
-    """The rows of the common positions; of attention also the keys."""
-    rows = slice(common.start - start, common.stop - start)
-    return np.ascontiguousarray(array[:, rows, rows] if array.ndim == 3 else array[rows])
 
 
 def _check_recorded(side: Side, logits: np.ndarray) -> None:
