@@ -239,20 +239,7 @@ class RunTables:
                 "nonfinite": count,
             },
         )
-        self.candidates = Table(
-            "candidates",
-            ("run", "step", "place"),
-            {
-                "run": Column(_RUN),
-                "step": Column(_STEP),
-                "place": Column(whole(1, _MOST_CANDIDATES)),
-                "token": token,
-                "logit": _FIGURE,
-                "scaled_delta": _FIGURE,
-                "probability": _SHARE,
-                "model_probability": _SHARE,
-            },
-        )
+        self.candidates = _candidates_table(token)
         self.lens = _lens_table(sizes)
         named = ("run", "step", "top")
         self.lens_tops = replace(self.lens, columns={name: self.lens.columns[name] for name in named})
@@ -268,5 +255,22 @@ def _lens_table(sizes: ModelConfig) -> Table:
             "positions": Column(whole(1, sizes.positions)),
             "top": Column(whole(1, min(MAX_TOP, sizes.vocabulary))),
             "data": Column(validate.blob),
+        },
+    )
+
+
+def _candidates_table(token: Column) -> Table:
+    return Table(
+        "candidates",
+        ("run", "step", "place"),
+        {
+            "run": Column(_RUN),
+            "step": Column(_STEP),
+            "place": Column(whole(1, _MOST_CANDIDATES)),
+            "token": token,
+            "logit": _FIGURE,
+            "scaled_delta": _FIGURE,
+            "probability": _SHARE,
+            "model_probability": _SHARE,
         },
     )
