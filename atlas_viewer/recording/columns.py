@@ -184,21 +184,7 @@ class RunTables:
         count = Column(whole(0, sizes.padded_vocabulary), _always(0))  # a count of logits
         number = Column(whole(1, _LARGEST_ID), _always(0))  # no row has this id
         self.options = Table("options", ("id",), {"id": _ID, "json": Column(partial(validate.options, sizes=sizes))})
-        size = Column(whole(1, _LARGEST_SIZE))
-        self.edits = Table(
-            "edits",
-            ("id",),
-            {
-                "id": _ID,
-                "edit": Column(validate.edit),
-                "prompt": size,
-                "tokens": size,
-                "rows": size,
-                "parts": size,
-                "columns": size,
-                "data": Column(validate.blob),
-            },
-        )
+        self.edits = _edits_table()
         self.runs = Table(
             "runs",
             ("id",),
@@ -272,5 +258,23 @@ def _candidates_table(token: Column) -> Table:
             "scaled_delta": _FIGURE,
             "probability": _SHARE,
             "model_probability": _SHARE,
+        },
+    )
+
+
+def _edits_table() -> Table:
+    size = Column(whole(1, _LARGEST_SIZE))
+    return Table(
+        "edits",
+        ("id",),
+        {
+            "id": _ID,
+            "edit": Column(validate.edit),
+            "prompt": size,
+            "tokens": size,
+            "rows": size,
+            "parts": size,
+            "columns": size,
+            "data": Column(validate.blob),
         },
     )

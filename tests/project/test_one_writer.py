@@ -18,7 +18,6 @@ ALLOWED = {
     "compute/io/array_files.py": {"open"},  # the members of an archive that `output_file` has opened
     "atlas_viewer/hub/fetch.py": {"write_text", "unlink"},  # in the folder of transfers
     "atlas_viewer/recording/safe_open.py": {"copyfile"},  # to read them, into a temporary folder
-    "compute/api/compare.py": {"open", "memmap", "tofile"},  # the first pass's arrays, in a temporary folder
     "atlas_viewer/media/video.py": {"open"},  # the encoder, of a path that it is given
     "atlas_viewer/state/start_marker.py": {"unlink"},  # the lock file of a start, which holds nothing
     "atlas_viewer/cli/streams.py": {"open"},  # the null device
