@@ -8,6 +8,7 @@ from dataclasses import dataclass
 NONE, UP, ACROSS = "none", "up", "across"  # how the texts of cells are written
 _ROW_LABEL, _NUMBERS, _TURNED, _LEVEL = 5.6, 1.05, 4.8, 1.2  # in ems
 _UP_CELL, _UP_HEIGHT, _ACROSS_CELL, _ACROSS_HEIGHT = 0.78, 1.9, 3.0, 1.05  # the smallest cells with text, in ems
+_ACROSS_NARROW = 2.2  # in cells that are not higher than wide
 _WIDEST, _TALLEST = 9.0, 5.6
 _STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _WIDE_NUMBER = 0.62  # width of a digit, in ems
@@ -73,7 +74,8 @@ def lens_layout(
     next_row = room / (rows + 1) >= 0.95 * em and pitch_x >= _UP_CELL * em
     pitch_y = min(room / (rows + next_row), _TALLEST * em)
     texts = NONE
-    if pitch_x >= _ACROSS_CELL * em and pitch_y >= _ACROSS_HEIGHT * em:
+    wide = pitch_x >= _ACROSS_CELL * em or pitch_x >= max(_ACROSS_NARROW * em, pitch_y)
+    if wide and pitch_y >= _ACROSS_HEIGHT * em:
         texts = ACROSS
     elif pitch_x >= _UP_CELL * em and pitch_y >= _UP_HEIGHT * em:
         texts = UP

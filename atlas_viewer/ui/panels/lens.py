@@ -7,7 +7,7 @@ from imgui_bundle import ImVec2, imgui
 from atlas_viewer.state import selecting
 from atlas_viewer.state.lens_layout import LensLayout, lens_layout
 from atlas_viewer.state.lens_target import aim
-from atlas_viewer.state.lens_view import MODE_TIPS, MODES, LensColumn
+from atlas_viewer.state.lens_view import MODE_TIPS, MODES, RANK, LensColumn
 from atlas_viewer.state.navigation import LENS, open_map
 from atlas_viewer.state.quoting import percent
 from atlas_viewer.state.selection import Selection
@@ -108,6 +108,10 @@ def _tools(state: State, services: Services) -> list[Tool]:
 def _progress(state: State) -> None:
     """Say how many positions are still being computed."""
     view = state.lens
+    if view.mode == RANK and view.target is None:
+        imgui.same_line()
+        right_of_tools("type a target to see its ranks")
+        return
     ready = sum(position in view.columns for position in range(view.start, view.start + view.rows))
     text = f"{len(view.positions())} positions" if ready == view.rows else f"{ready} of {view.rows} positions"
     imgui.same_line()

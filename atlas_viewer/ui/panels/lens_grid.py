@@ -151,7 +151,7 @@ def _write(
     """Write the likeliest token into each cell; below, the token that came next."""
     high, pad = theme.em(SMALL), theme.em(0.15)
     across = layout.texts == ACROSS
-    space = round((layout.pitch_x if across else layout.pitch_y) - 2 * pad)
+    space = round(layout.pitch_x - 2 * pad if across else layout.pitch_y - 3 * pad)
     two = across and layout.pitch_y >= 2.3 * theme.em(SMALL)
     foot = corner.y + layout.y + layout.height + theme.em(0.1)
     for (position, column), ready in zip(columns, drawn, strict=True):

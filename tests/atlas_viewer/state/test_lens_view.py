@@ -137,6 +137,11 @@ def test_cells_and_labels_are_found() -> None:
     assert layout.cell_at(layout.edge(15) + 1, layout.y + layout.height + 5) == (None, None)
 
 
+def test_cells_that_are_wider_than_high_are_written_across() -> None:
+    assert lens_layout(range(22), (0, 22), 9, 815, 380, EM).texts == ACROSS
+    assert lens_layout(range(22), (0, 22), 9, 815, 560, EM).texts == UP
+
+
 def test_a_low_panel_has_cells_without_text() -> None:
     assert lens_layout(range(8), (0, 8), 49, 800, 300, EM).texts == NONE
 

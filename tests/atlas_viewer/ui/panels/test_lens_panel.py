@@ -203,3 +203,10 @@ def test_chips_show_where_a_token_was_known(state: State) -> None:
     column = state.lens.columns[2]
     column.tokens[column.known :, 0] = step.token
     assert tokens.strength_on(state, run, step) == column.known / 2
+
+
+def test_ranks_need_a_target(screen: Screen) -> None:
+    assert not screen.shows("type a target")
+    screen.state.lens.mode = "rank of target"
+    screen.frame()
+    assert screen.shows("type a target to see its ranks")
