@@ -15,6 +15,7 @@ from compute.api.model import Model
 from compute.api.patching import Patching
 from compute.errors import UsageError
 from compute.io.array_files import write_npz
+from compute.io.escape import one_line
 from compute.lens.cell_json import number
 from compute.models.patch_points import HEADS, PATCHED
 from compute.weights.checkpoint import model_files
@@ -108,7 +109,8 @@ def lines(model: Model, found: Patching) -> Iterator[str]:
         yield "The same with random vectors as long as the change by the patch:"
         yield from _grid(model, found, found.control)
     yield ""
-    yield f"floating-point error of a value: about {found.error:.1g}"
+    if np.isfinite(found.error):
+        yield f"floating-point error of a value: about {found.error:.1g}"
     unchanged = int((found.changed == 0).sum())
     if unchanged:
         yield f"no effect: {unchanged} of {found.changed.size} patches changed no value"
@@ -147,7 +149,7 @@ def _table(values: np.ndarray) -> list[list[float | None]]:
 def _check_out(arguments: argparse.Namespace) -> None:
     path: Path = arguments.out
     if path.suffix.lower() not in (".png", ".npz"):
-        raise UsageError(f"--out {path}: give a name that ends in .png or .npz")
+        raise UsageError(f"--out {one_line(path)}: give a name that ends in .png or .npz")
     reads = [*model_files(model_spec(arguments)), *edit_files(arguments.edit)]
     if "-" in (arguments.clean, arguments.corrupt) and sys.platform != "win32":
         reads.append(Path("/dev/stdin"))
