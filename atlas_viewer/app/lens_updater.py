@@ -28,6 +28,9 @@ class LensUpdater:
         self._asked: tuple[int, int] | None = None  # epoch of the view, and the text's index of row 0
         self._checked: int | None = None  # the pass whose logits were compared
         self._due = False
+        self._epoch = 0  # of the view, at the last frame
+        self._passes = -1  # of the source, at the last frame
+        self._old_passes = -1  # the passes so far that belong to another text than the one on screen
 
     @property
     def visible(self) -> bool:
@@ -73,6 +76,7 @@ class LensUpdater:
             view.problem = view.problem if source is None else ""
             if source is not self._source:
                 self._source, self._asked, self._most = source, None, 1
+                self._passes, self._epoch = -1, view.epoch
             self._checked = None
             view.points = () if source is None else source.points
             self._edits = 0 if source is None else source.edit_changes
@@ -82,6 +86,12 @@ class LensUpdater:
         if not view.is_known(key):
             tokens = [token for token, _ in run.prompt_tokens] + [step.token for step in run.steps]
             view.follow(key, tokens, state.busy)
+        if view.epoch != self._epoch:
+            # Between two frames, only the new text is computed.
+            self._epoch, self._old_passes = view.epoch, self._passes
+        elif self._passes < 0:
+            self._old_passes = -1
+        self._passes = source.passes
 
     def _take(self, source: LensSource, now: float) -> None:
         view = self._state.lens
@@ -102,7 +112,7 @@ class LensUpdater:
     def _request(self, source: LensSource, now: float, interval: float) -> None:
         state, view = self._state, self._state.lens
         start = self._text_start(source)
-        if start is None:
+        if start is None or source.passes <= self._old_passes:
             return
         view.start, view.rows = start, source.rows
         wanted = view.missing(not state.busy, self._most)
@@ -117,10 +127,9 @@ class LensUpdater:
         if not source.request(rows, view.target, TOP):
             return
         self._asked, self._asked_at = (view.epoch, start), now
-        if check and rows.stop == source.rows and source.request_check():
-            self._checked_at = now
-        if rows.stop == source.rows:
-            self._checked = source.passes
+        if check and rows.stop == source.rows:
+            source.request_check()  # false when edits or a lens file leave nothing to compare
+            self._checked, self._checked_at = source.passes, now
 
     def _text_start(self, source: LensSource) -> int | None:
         """Index in the text of the first row of the latest pass; None while it is unknown.

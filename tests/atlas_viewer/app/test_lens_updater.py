@@ -121,8 +121,21 @@ def test_a_result_of_another_text_is_dropped(fake: Fake) -> None:
     fake.lens.arrive()
     fake.frame(0, pass_complete=False)
     assert not fake.state.lens.columns
+    fake.lens.passes += 1
     fake.settle()
     assert sorted(fake.state.lens.columns) == list(range(10))
+
+
+def test_a_pass_of_the_text_before_is_not_read(fake: Fake) -> None:
+    assert fake.lens is not None
+    fake.settle()
+    fake.lens.requests.clear()
+    fake.state.run = Run("x", OPTIONS, fake.run.prompt_tokens, [fake_step(0), fake_step(3)], done=True, number=9)
+    fake.settle()
+    assert asked(fake) == [], "the model has yet to compute the branch"
+    fake.lens.passes += 1
+    fake.settle()
+    assert asked(fake)[0] == range(9, 10)
 
 
 def test_no_request_while_a_pass_is_incomplete(fake: Fake) -> None:
@@ -140,10 +153,23 @@ def test_on_a_slow_adapter_requests_are_rare_while_a_run_is_in_progress(fake: Fa
     assert 0 < rare <= 18, "a request takes 0.05 s, so at most one in 0.6 s"
 
 
+def test_the_last_pass_of_a_run_is_always_checked(fake: Fake) -> None:
+    assert fake.lens is not None
+    fake.run.done = False
+    fake.settle(1.0)
+    fake.lens.error, fake.lens.passes, fake.lens.rows = 0.5, 2, 11
+    fake.settle(1.1)
+    assert fake.state.lens.check is not None
+    assert fake.state.lens.check.error != 0.5, "during a run, checks are a second apart"
+    fake.run.done = True
+    fake.settle(1.2)
+    assert fake.state.lens.check.error == 0.5
+
+
 def test_edits_and_another_model_make_the_columns_obsolete(fake: Fake) -> None:
     assert fake.lens is not None
     fake.settle()
-    fake.lens.edit_changes, fake.lens.seen = 1, 1000
+    fake.lens.edit_changes, fake.lens.seen, fake.lens.passes = 1, 1000, 2
     fake.settle()
     assert all(column.tokens[0, 0] >= 1000 for column in fake.state.lens.columns.values())
     fake.lens = FakeLens(3)
