@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 
+from atlas_viewer.recording.edit_records import recorded_edits, text_limit
 from atlas_viewer.recording.recorder import Recorder, open_recorder
 from compute.errors import UsageError
 from compute.forward.engine import Engine
@@ -53,6 +54,7 @@ def record(arguments: argparse.Namespace) -> int:
     # Opened last, when only the run itself can still fail, so that no recording is left without a run.
     recorder = open_recorder(arguments.out, generation.engine, tokenizer, sha256)
     try:
+        prompt = len(generation.prompt_tokens)
         recorder.begin_run(
             generation.prompt,
             generation.prompt_tokens,
@@ -60,7 +62,7 @@ def record(arguments: argparse.Namespace) -> int:
             logits=arguments.logits,
             statistics=statistics,
             lens_top=top,
-            edits=generation.edits,
+            edits=recorded_edits(generation.edits, prompt, text_limit(prompt, generation.options)),
         )
         stream = Stream(generation)
         reported = _generate(generation, recorder, stream)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 
-from compute.edits.grammar import parse_edit
+from compute.edits.grammar import Edit, parse_edit
 from compute.edits.resolved import ResolvedEdit, place
 from compute.edits.selection import Span
 from compute.edits.targets import Kind, Targets
-from compute.edits.values import Number
+from compute.edits.values import Array, ArrayFile, Number
 from compute.errors import UsageError
 from compute.models.description import Description
 from compute.sampling.options import GenerateOptions
 
 from .records import RecordedEdit
+from .validate import line
+
+_ELSEWHERE = ArrayFile("recorded.npy")
 
 
 def text_limit(prompt: int, options: GenerateOptions) -> int:
@@ -25,7 +30,7 @@ def text_limit(prompt: int, options: GenerateOptions) -> int:
 
 def recorded_edits(edits: Sequence[ResolvedEdit], prompt: int, limit: int) -> tuple[RecordedEdit, ...]:
     """The edits with their values."""
-    return tuple(RecordedEdit(str(one.edit), prompt, limit, one.values) for one in edits)
+    return tuple(RecordedEdit(_text(one.edit), prompt, limit, one.values) for one in edits)
 
 
 def applied_edits(edits: Sequence[RecordedEdit], description: Description) -> tuple[ResolvedEdit, ...]:
@@ -57,6 +62,16 @@ def in_words(edit: RecordedEdit) -> str:
     zero = isinstance(parsed.value, Number) and parsed.value.value == 0
     verb = {"=": "zeroes" if zero else "sets", "+=": "adds to", "*=": "zeroes" if zero else "scales"}[parsed.op]
     return f"{verb} {place} ({edit.text})"
+
+
+def _text(edit: Edit) -> str:
+    """The edit as a text that can be read; `_ELSEWHERE` stands for values without one, such as an array in Python."""
+    if not isinstance(edit.value, Array):
+        text = str(edit)
+        with suppress(UsageError, ValueError):
+            parse_edit(line(text))
+            return text
+    return str(replace(edit, value=_ELSEWHERE))
 
 
 def _applied(edit: RecordedEdit, targets: Targets) -> ResolvedEdit:

@@ -20,6 +20,7 @@ from compute.io.escape import one_line
 from compute.io.output_files import free_name
 from compute.sampling.options import GenerateOptions
 
+from .edit_records import recorded_edits, text_limit
 from .event_text import NAME
 from .recorder import CanRecord, Recorder, open_recorder
 from .ui_recorder import UiRecorder, plain
@@ -204,8 +205,10 @@ class LiveRecording:
         run, last = self._state.run, self._written
         if run is None:
             return
+        applied = self._model.engine.edits if self._model is not None else ()
+        edits = recorded_edits(applied, prompt, text_limit(prompt, options))
         if last is not None and last.run == run.number and last.text == text:
-            recorder.change_options(options)
+            recorder.change_options(options, edits)
             last.ended = False
             return
         self._end_run()
@@ -219,6 +222,7 @@ class LiveRecording:
         number = recorder.begin_run(
             run.prompt, text, options,
             logits=self._progress.logits, statistics=self._progress.statistics, parent=parent, fork_step=fork,
+            edits=edits,
         )  # fmt: skip
         self._written = self._known[run.number] = _Written(
             run.number, number, before, text, not before or (origin is not None and origin.whole)

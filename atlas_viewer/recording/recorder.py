@@ -15,7 +15,6 @@ import numpy as np
 
 from atlas_viewer import __version__
 from atlas_viewer.state.protocols import StepListener
-from compute.edits.resolved import ResolvedEdit
 from compute.errors import OutputError
 from compute.forward.engine import Engine
 from compute.generate.steps import StepCaptureLike, StepRecord
@@ -26,7 +25,6 @@ from compute.sampling.options import GenerateOptions
 from compute.sampling.sampler import SampleResult
 from compute.text.tokenizer import Tokenizer
 
-from .edit_records import recorded_edits, text_limit
 from .lens_records import lens_of
 from .records import (
     LOGITS,
@@ -135,7 +133,7 @@ class Recorder:
         parent: int | None = None,
         fork_step: int | None = None,
         lens_top: int = 0,
-        edits: Sequence[ResolvedEdit] = (),
+        edits: tuple[RecordedEdit, ...] = (),
     ) -> int:
         """Begin a run and return its number, counted from 1. Later steps, events and cameras belong to it.
 
@@ -147,8 +145,7 @@ class Recorder:
         self._lens_top = lens_top
         self._runs += 1
         self._step = 0
-        tokens = len(prompt_tokens)
-        self._edits = recorded_edits(edits, tokens, text_limit(tokens, options))
+        self._edits = edits
         run = RunInfo(
             self._runs,
             parent,
@@ -182,9 +179,9 @@ class Recorder:
         top = self._lens_top
         self._put(_Item(lambda store: self._add_step(store, run, step, measured, top), heavy, (run.id, record.index)))
 
-    def change_options(self, options: GenerateOptions) -> None:
-        """Use these options for all later steps."""
-        self._options = options
+    def change_options(self, options: GenerateOptions, edits: tuple[RecordedEdit, ...] = ()) -> None:
+        """Use these options and edits for all later steps."""
+        self._options, self._edits = options, edits
 
     def end_run(self, reason: str) -> None:
         """Record why the run has ended."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from atlas_viewer.recording.edit_records import recorded_edits
 from atlas_viewer.recording.recorder import Recorder
 from atlas_viewer.recording.records import Head, RecordedTensor
 from compute.edits.grammar import parse_edit
@@ -127,7 +128,7 @@ def make_session(
         OPTIONS,
         logits=logits,
         lens_top=LENS_TOP if lens else 0,
-        edits=EDITS if edits else (),
+        edits=recorded_edits(EDITS, 3, 42) if edits else (),
     )
     recorder.camera("strip", {"zoom": 1.0, "x": 320.0, "y": 180.0})
     for index in range(steps):

@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,12 +15,13 @@ import pytest
 
 from atlas_viewer.recording.arrays import as_json
 from atlas_viewer.recording.diff import diff_runs
-from atlas_viewer.recording.edit_records import applied_edits, edit_differences, in_words
+from atlas_viewer.recording.edit_records import applied_edits, edit_differences, in_words, recorded_edits
 from atlas_viewer.recording.player import Player
 from atlas_viewer.recording.reader import Recording
 from atlas_viewer.recording.records import RecordedEdit
 from atlas_viewer.recording.recover import recover
 from atlas_viewer.state.state import State
+from compute.edits.values import Array, ArrayFile
 from compute.errors import RecordingError
 from compute.models.architectures import describe
 from compute.sampling.options import GenerateOptions
@@ -139,6 +141,17 @@ def test_values_of_another_size_are_refused(sound: Path) -> None:
     connection.close()
     with Recording(sound) as recording, pytest.raises(RecordingError, match="3 recorded values do not fit"):
         Player(recording, State("", GenerateOptions())).show()
+
+
+@pytest.mark.parametrize(
+    "value", [Array(np.ones(1, np.float32)), ArrayFile("a\nb.npy"), ArrayFile("x" * 5000 + ".npy")]
+)
+def test_values_without_a_readable_text_are_recorded_all_the_same(value: Array | ArrayFile) -> None:
+    edit = replace(EDITS[1], edit=replace(EDITS[1].edit, value=value))
+    (found,) = recorded_edits([edit], 3, 42)
+    assert found.text == "h.0.resid_post[pos=-1] *= recorded.npy"
+    (applied,) = applied_edits([found], describe(CONFIG))
+    assert np.array_equal(applied.values, edit.values)
 
 
 @pytest.fixture
