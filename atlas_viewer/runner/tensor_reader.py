@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from atlas_viewer.state.color_mapping import ColorMapping
 from atlas_viewer.state.inspection import ProbedValue, TensorInfo
@@ -30,6 +31,7 @@ class TensorReader:
         self._statistics: StatisticsPass | None = None  # created on first use
         self._formulas: FormulaPass | None = None
         self.set_color_mapping(ColorMapping())
+        self._tensors: dict[str, TensorInfo] = {}  # as they were in the pass that was described last
 
     @property
     def values(self) -> ValueReader:
@@ -83,7 +85,15 @@ class TensorReader:
         registry = self._engine.registry
         # A hidden strip is not painted: its layout may be that of an earlier pass.
         spans = {span.name: span for span in self.layout.spans if span.values == registry.count(registry[span.name])}
-        return {tensor.name: TensorInfo.of(registry, tensor, spans.get(tensor.name)) for tensor in registry}
+        kept = self._tensors
+        for tensor in registry:
+            name, span, shape = tensor.name, spans.get(tensor.name), registry.shape(tensor)
+            info = kept.get(name)
+            if info is None:
+                kept[name] = TensorInfo.of(registry, tensor, span)
+            elif info.shape != shape or info.span != span:
+                kept[name] = replace(info, shape=shape, span=span)
+        return dict(kept)
 
     def set_color_mapping(self, mapping: ColorMapping) -> None:
         """Use `mapping` the next time the strip is painted."""
