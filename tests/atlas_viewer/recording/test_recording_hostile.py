@@ -240,8 +240,9 @@ def test_a_hostile_value_in_any_column(hostile: Hostile, sound: Path, table: str
             else:
                 assert steps == STEPS, where
                 assert lost or place.column in ("run", "step"), where
-        # Logits, statistics, lens and candidates of a missing step are never read.
+        # Logits, statistics, lens and candidates of a missing step are never read, nor edits of missing options.
         orphan = place.column in ("run", "step") and table in ("logits", "statistics", "lens", "candidates")
+        orphan |= (table, place.column) == ("edits", "options")
         assert attack.refused or orphan, place
 
 
