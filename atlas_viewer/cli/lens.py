@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out is not None:
         reads = [
             *generation_files(arguments),
-            *edit_files(arguments),
+            *edit_files(arguments.edit),
             *([arguments.lens_file] if arguments.lens_file else []),
         ]
         check_target(arguments.out, reads, ".npz", *PICTURES)
