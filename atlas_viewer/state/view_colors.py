@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TypeAlias
 
 import numpy as np
 
@@ -23,11 +24,23 @@ def view_colors(state: State) -> ViewColors:
     return ViewColors(**kept, canvas=state.ui.theme, one_signed=one_signed(state.inspection))
 
 
-def one_signed(inspection: Inspection) -> tuple[tuple[str, float, float], ...]:
+OneSigned: TypeAlias = tuple[tuple[str, float, float], ...]
+_latest: list[tuple[object, tuple[str, ...], OneSigned]] = []  # statistics, tensors and what follows; at most one
+
+
+def one_signed(inspection: Inspection) -> OneSigned:
     """(name, lowest value, highest value) of the tensors whose values all have one sign.
 
-    Attention patterns are probabilities; of other tensors, the statistics decide.
+    Attention patterns are probabilities; of other tensors, the statistics decide. The latest result is kept, because
+    every frame asks for it.
     """
+    names = tuple(inspection.tensors)
+    if not _latest or _latest[0][0] is not inspection.statistics or _latest[0][1] != names:
+        _latest[:] = [(inspection.statistics, names, _one_signed(inspection))]
+    return _latest[0][2]
+
+
+def _one_signed(inspection: Inspection) -> OneSigned:
     patterns = [(name, 0.0, 1.0) for name, info in inspection.tensors.items() if len(info.shape) == 3]
     measured = [
         (name, known.min, known.max)
