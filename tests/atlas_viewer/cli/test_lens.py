@@ -115,7 +115,8 @@ def test_the_grid_is_a_picture(run: Run, model: av.Model, tmp_path: Path) -> Non
         assert len(text) > 11 or text in texts
 
 
-def test_a_grid_names_every_token(run: Run) -> None:
+def test_a_grid_names_every_token(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")  # the width of the terminal
     lines = run("lens", TEXT, "--target", " Lily").out.splitlines()
     assert lines[0] == "The likeliest next token at each point (rows) after each token of the text (columns):"
     assert " ".join(lines[1].split()) == '0 "Once" 1 " upon" 2 " a" 3 " time" 4 "," 5 " there" 6 " was"'
