@@ -1,4 +1,4 @@
-"""The list of edits in a GPU buffer, and the counts of what they changed. wgsl/edit/common/edits.wgsl reads it."""
+"""The list of edits in a GPU buffer, and the counts of what they changed. wgsl/common/edits.wgsl reads it."""
 
 from __future__ import annotations
 

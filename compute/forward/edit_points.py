@@ -10,6 +10,7 @@ from compute.edits.targets import Kind, Target
 from compute.models.operations import Attention
 
 NOWHERE = 2**32 - 1
+UNEDITED = (NOWHERE, NOWHERE)  # the points of attention whose scores and pattern are not edited
 
 
 @dataclass(frozen=True)

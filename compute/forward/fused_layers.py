@@ -10,7 +10,7 @@ from compute.models.operations import LayerNorm, Linear
 
 from .decode_block import DecodeBlock
 from .decode_program import DecodeProgram
-from .edit_points import NOWHERE
+from .edit_points import NOWHERE, UNEDITED
 from .program import THREADS, resource
 
 _SPAN = 128  # keys per workgroup of attention
@@ -97,7 +97,7 @@ class FusedLayers(DecodeProgram):
 
     def _attention(self, layer: int, block: DecodeBlock) -> Dispatch:
         config = self._config
-        if self._attention_points(block) != (NOWHERE, NOWHERE):
+        if self._attention_points(block) != UNEDITED:
             return self._edited_attention(layer, block)
         kernel = self._kernels.get(
             "decode/attention", channels=config.channels, heads=config.heads, head_size=config.head_size,
@@ -117,14 +117,14 @@ class FusedLayers(DecodeProgram):
         )
 
     def _attention_points(self, block: DecodeBlock) -> tuple[int, int]:
-        return self._points.attention(block.attention) if self._points else (NOWHERE, NOWHERE)
+        return self._points.attention(block.attention) if self._points else UNEDITED
 
     def _edited_attention(self, layer: int, block: DecodeBlock) -> Dispatch:
         """Attention with edits of scores or pattern, over all keys at once."""
         assert self._points is not None
         config, (scores, pattern) = self._config, self._attention_points(block)
         kernel = self._kernels.get(
-            "edit/attention_rows", channels=config.channels, head_size=config.head_size, context=self._context,
+            "forward/attention_rows", channels=config.channels, head_size=config.head_size, context=self._context,
             scale=repr(1 / math.sqrt(config.head_size)), storage="buffer", trace=False, scores=scores != NOWHERE,
             pattern=pattern != NOWHERE,
         )  # fmt: skip
@@ -140,7 +140,7 @@ class FusedLayers(DecodeProgram):
         return kernel.dispatch((config.heads, 1, 1), bound, cost=cost, label=block.attention.output)
 
     def _attn_proj(self, block: DecodeBlock, resid: Resource) -> Dispatch:
-        merged = self._attention_points(block) != (NOWHERE, NOWHERE)
+        merged = self._attention_points(block) != UNEDITED
         # One buffer must not be bound twice: the weight matrix is "weight", the spans' "weights".
         bound: dict[str, Resource] = {"mixed": self._layer_mixed, "resid": resid}
         if not merged:

@@ -14,7 +14,7 @@ from compute.gpu.wgpu_native import Dispatch
 from compute.models.operations import Activation, Add, Attention, Gather, LayerNorm, Linear
 from compute.models.registry import Shard
 
-from .edit_points import NOWHERE, edited, edited_slots
+from .edit_points import NOWHERE, UNEDITED, edited, edited_slots
 from .product import Product
 from .program import Program, resource
 from .stages import Stage, reads_after, stages
@@ -72,7 +72,7 @@ class RowsProgram(Program):
             case (Linear() as linear, *_):
                 return self._linear(stage, linear)
             case (Attention() as attention,):
-                return [self._kv_store(attention), self._attention_with_edits(stage, attention)]
+                return [self._kv_store(attention), self._attention(stage, attention, self._edited_points(attention))]
             case (Add() as add,):
                 terms = {f"term{index}": self._value(name) for index, name in enumerate(add.terms)}
                 return [self._elementwise(stage, "forward/add", terms, terms=len(terms))]
@@ -265,37 +265,26 @@ class RowsProgram(Program):
             label=attention.qkv,
         )
 
-    def _attention_with_edits(self, stage: Stage, attention: Attention) -> Dispatch:
-        """Attention by a kernel that edits scores and pattern, where any are edited."""
-        points = self._points.attention(attention) if self._points else (NOWHERE, NOWHERE)
-        if points == (NOWHERE, NOWHERE):
-            return self._attention(stage, attention)
-        assert self._points is not None
-        layer = self._description.attention.index(attention)
-        kernel = self._kernels.get(
-            "edit/attention_rows", channels=attention.columns, head_size=attention.head_size,
-            scale=repr(1 / math.sqrt(attention.head_size)), context=self._context, storage=self._cache_kind(layer),
-            trace=self._block(stage.section) is not None, scores=points[0] != NOWHERE, pattern=points[1] != NOWHERE,
-        )  # fmt: skip
-        bound = self._attention_bindings(stage, attention, layer)
-        bound["params"] = self._slot(self._offset(stage.section, attention.output), *points)
-        return kernel.dispatch(
-            (attention.heads, self.rows, 1),
-            bound | self._points.edits.bindings,
-            cost=2 * self.rows * attention.columns * self._context,
-            label=attention.output,
-        )
+    def _edited_points(self, attention: Attention) -> tuple[int, int]:
+        """The points at which scores and pattern are edited; `NOWHERE` for those that are not."""
+        return self._points.attention(attention) if self._points else UNEDITED
 
-    def _attention(self, stage: Stage, attention: Attention) -> Dispatch:
-        layer, block = self._description.attention.index(attention), self._block(stage.section)
+    def _attention(self, stage: Stage, attention: Attention, points: tuple[int, int]) -> Dispatch:
+        """Attention. points: see `_edited_points`."""
+        layer, (scores, pattern) = self._description.attention.index(attention), points
         kernel = self._kernels.get(
             "forward/attention_rows", channels=attention.columns, head_size=attention.head_size,
             scale=repr(1 / math.sqrt(attention.head_size)), context=self._context, storage=self._cache_kind(layer),
-            trace=block is not None,
+            trace=self._block(stage.section) is not None, scores=scores != NOWHERE, pattern=pattern != NOWHERE,
         )  # fmt: skip
+        bound = self._attention_bindings(stage, attention, layer)
+        if points != UNEDITED:
+            assert self._points is not None
+            bound["params"] = self._slot(self._offset(stage.section, attention.output), *points)
+            bound |= self._points.edits.bindings
         return kernel.dispatch(
             (attention.heads, self.rows, 1),
-            self._attention_bindings(stage, attention, layer),
+            bound,
             cost=2 * self.rows * attention.columns * self._context / 2,
             label=attention.output,
         )

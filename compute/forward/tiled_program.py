@@ -10,6 +10,7 @@ from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
 from compute.models.operations import Attention
 
+from .edit_points import UNEDITED
 from .product import Product
 from .program import resource
 from .rows_program import CHUNK as ROWS_CHUNK
@@ -70,12 +71,12 @@ class TiledProgram(RowsProgram):
         self._write_params()
         return run
 
-    def _attention(self, stage: Stage, attention: Attention) -> Dispatch:
+    def _attention(self, stage: Stage, attention: Attention, points: tuple[int, int]) -> Dispatch:
         size = attention.head_size
         # Queries, scores, keys and values of a tile, in bytes of shared memory.
         needed = 16 * size * 4 + 16 * 32 * 4 + 2 * 32 * size * 4
-        if needed > self._device.limits["max-compute-workgroup-storage-size"]:
-            return super()._attention(stage, attention)
+        if points != UNEDITED or needed > self._device.limits["max-compute-workgroup-storage-size"]:
+            return super()._attention(stage, attention, points)
         kernel = self._kernels.get(
             "forward/attention_tiled", channels=attention.columns, head_size=size, scale=repr(1 / math.sqrt(size)),
             context=self._context, trace=self._block(stage.section) is not None,

@@ -35,7 +35,7 @@ def attention(
     store = gpu.kernels.get("forward/kv_store", channels=channels, head_size=size, context=context, storage=kind)
     mix = gpu.kernels.get(
         "forward/attention_rows", channels=channels, head_size=size, scale=repr(float(1 / np.sqrt(size))),
-        context=context, storage=kind, trace=True,
+        context=context, storage=kind, trace=True, scores=False, pattern=False,
     )  # fmt: skip
     errors = Errors()
     first = 0

@@ -130,21 +130,15 @@ def pattern_row(
         "scale": repr(1 / math.sqrt(attention.head_size)),
     }  # fmt: skip
     source = resource(engine.registry[attention.qkv].storage.shards[0])
-    edited = engine.attention_points(attention)
-    if edited is None:
-        kernel = engine.kernels.get("forward/attention_pattern", **sizes)
-        bound: dict[str, Resource] = {"params": params, "qkv": source, "pattern": target}
-        return kernel.dispatch((tensor.heads, 1, 1), bound, label=tensor.name)
-    points, scores, pattern = edited
+    bound: dict[str, Resource] = {"params": params, "qkv": source, "result": target}
+    edited, scores, pattern = engine.attention_points(attention) or (None, NOWHERE, NOWHERE)
+    if edited is not None:
+        numbers = np.asarray([scores, pattern, 0, 0], np.uint32)
+        points = engine.device.create_buffer_with_data(data=numbers, usage=wgpu.BufferUsage.UNIFORM)
+        bound |= {"points": points, "state": engine.state_buffer, **edited.edits.bindings}
     kernel = engine.kernels.get(
-        "edit/attention_pattern", **sizes, scores=scores != NOWHERE, pattern=pattern != NOWHERE
+        "forward/attention_pattern", **sizes, scores=scores != NOWHERE, pattern=pattern != NOWHERE
     )  # fmt: skip
-    usage = wgpu.BufferUsage.UNIFORM
-    numbers = engine.device.create_buffer_with_data(data=np.asarray([scores, pattern, 0, 0], np.uint32), usage=usage)
-    bound = {
-        "rows": params, "params": numbers, "qkv": source, "result": target, "state": engine.state_buffer,
-        **points.edits.bindings,
-    }  # fmt: skip
     return kernel.dispatch((tensor.heads, 1, 1), bound, label=tensor.name)
 
 

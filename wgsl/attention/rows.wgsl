@@ -1,8 +1,8 @@
 // For one row of each head of one layer: its attention weights, of which the head's tile keeps the largest of each
 // block of `pool` x `pool`, and what the statistics of the head need. One workgroup per (head, row).
 // scores, pattern: whether attention edited these; the weights are those that it used.
-{% import "edit/common/edits.wgsl" as e %}
-{% import "edit/common/attention.wgsl" as a %}
+{% import "common/edits.wgsl" as e %}
+{% import "common/edited_attention.wgsl" as a %}
 const CONTEXT = {{ context }}u; // rows of the longest context
 const TILE = {{ tile }}u;
 const THREADS = 64u;
@@ -72,7 +72,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
         if (weight > 0.0) { entropy -= weight * log2(weight); }
         distance += weight * f32(row - t);
     }
-    workgroupBarrier(); // everyone has read the sum in `partial`
     partial[thread] = entropy;
     distances[thread] = distance;
     for (var half = THREADS / 2u; half > 0u; half /= 2u) {

@@ -1,6 +1,6 @@
 // Scores of one head for a rectangle of queries and keys, later keys included, and the largest magnitudes so far.
 // edited: whether attention edited scores; they are those that it used, -inf where an edit removed a key.
-{% import "edit/common/edits.wgsl" as e %}
+{% import "common/edits.wgsl" as e %}
 // Grid: (keys / 64, queries).
 const CONTEXT = {{ context }}u;
 const THREADS = 64u;

@@ -1,7 +1,7 @@
 // weights[r, t] = softmax over t <= r of scores[r, t], 0 for later keys. One workgroup per row.
 // edited: whether attention edited scores or weights; the weights are those that it used.
-{% import "edit/common/edits.wgsl" as e %}
-{% import "edit/common/attention.wgsl" as a %}
+{% import "common/edits.wgsl" as e %}
+{% import "common/edited_attention.wgsl" as a %}
 const CONTEXT = {{ context }}u;
 const THREADS = 64u;
 @group(0) @binding(0) var<uniform> params: vec4u; // x: first row, y: head

@@ -1,6 +1,6 @@
 // Applies the edits of one tensor to the rows of the chunk, right after they were written, in the working buffer and in
 // the kept copy. With `head` it is the row of logits. Grid: (columns in 64s, rows).
-{% import "edit/common/edits.wgsl" as e %}
+{% import "common/edits.wgsl" as e %}
 {% include "common/state.wgsl" %}
 {% include "forward/common/sequence.wgsl" %}
 const COLUMNS = {{ columns }}u;

@@ -1,7 +1,7 @@
 // A copy of a weight in float32 with its edits. Rows of a vector: one. Grid: (quads of columns in 64s, rows), where a
 // thread takes every row that is a multiple of the grid's height further on.
 {% import "common/weight.wgsl" as w %}
-{% import "edit/common/edits.wgsl" as e %}
+{% import "common/edits.wgsl" as e %}
 const QUADS = {{ columns // 4 }}u;
 struct Params {
     point: u32,

@@ -17,6 +17,8 @@ struct Params {
 
 var<workgroup> partial: array<f32, THREADS>;
 
+{% include "common/workgroup.wgsl" %}
+
 @compute @workgroup_size(64)
 fn main(@builtin(local_invocation_index) thread: u32) {
     let exponentials = params.to + params.keys;
@@ -32,27 +34,14 @@ fn main(@builtin(local_invocation_index) thread: u32) {
         results[params.to + t] = score;
         highest = max(highest, score);
     }
-    partial[thread] = highest;
-    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if (thread < half) { partial[thread] = max(partial[thread], partial[thread + half]); }
-    }
-    workgroupBarrier();
-    let largest = partial[0];
-    workgroupBarrier();
+    let largest = largest_of_workgroup(highest, thread);
     var total = 0.0;
     for (var t = thread; t < params.keys; t += THREADS) {
         let e = exp(results[params.to + t] - largest);
         results[exponentials + t] = e;
         total += e;
     }
-    partial[thread] = total;
-    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if (thread < half) { partial[thread] += partial[thread + half]; }
-    }
-    workgroupBarrier();
-    let sum = partial[0];
+    let sum = sum_over_workgroup(total, thread);
     for (var t = thread; t < params.keys; t += THREADS) { results[pattern + t] = results[exponentials + t] / sum; }
     if (thread == 0u) {
         results[pattern + params.keys] = largest;

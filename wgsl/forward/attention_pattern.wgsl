@@ -1,5 +1,8 @@
 // pattern[h, r, t] = softmax over t of q[r, h] . k[t, h] / sqrt(head size), 0 for t > r, from the kept queries and keys
 // of one layer; t counts from the start of the row's sequence. One workgroup per (head, row). Grid: (heads, rows).
+// scores, pattern: whether attention edited these; the pattern is the one that it used.
+{% import "common/edits.wgsl" as e %}
+{% import "common/edited_attention.wgsl" as a %}
 const CHANNEL_QUADS = {{ channels // 4 }}u;
 const HEAD_QUADS = {{ head_size // 4 }}u;
 const CONTEXT = {{ context }}u; // rows of the longest context
@@ -14,13 +17,21 @@ struct Params {
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> qkv: array<vec4f>; // [context, 3 * channels]
-@group(0) @binding(2) var<storage, read_write> pattern: array<f32>; // [heads, rows, stride]
+@group(0) @binding(2) var<storage, read_write> result: array<f32>; // [heads, rows, stride]
 
 var<workgroup> query: array<vec4f, HEAD_QUADS>;
 var<workgroup> scores: array<f32, CONTEXT>;
 var<workgroup> partial: array<f32, THREADS>;
 
+{% if scores or pattern %}
+{% include "common/state.wgsl" %}
+@group(0) @binding(3) var<storage, read> state: State; // of the latest pass
+@group(0) @binding(4) var<uniform> points: vec4u; // x: of scores, y: of the pattern
+{{ e.declare(5, 6) }}
+{{ a.edited_pattern(scores, pattern, "points.x", "points.y") }}
+{% else %}
 {% include "common/softmax.wgsl" %}
+{% endif %}
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
@@ -28,6 +39,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     let row = params.first_row + group.y;
     let first = row - row % params.sequence;
     let keys = row + 1u - first;
+{% if scores or pattern %}
+    let first_key = edits[0] + state.context_start;
+    let position = first_key + row - first;
+    edited_sequence = row / params.sequence;
+{% endif %}
     for (var quad = thread; quad < HEAD_QUADS; quad += THREADS) {
         query[quad] = qkv[row * 3u * CHANNEL_QUADS + head * HEAD_QUADS + quad];
     }
@@ -39,12 +55,20 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
         var score = 0.0;
         for (var quad = 0u; quad < HEAD_QUADS; quad++) { score += dot(query[quad], qkv[key + quad]); }
         score *= SCALE;
+{% if scores or pattern %}
+        score = edited_score(position, head, first_key + t, score, false);
+{% endif %}
         scores[t] = score;
         highest = max(highest, score);
     }
+{% if scores or pattern %}
+    make_pattern(position, head, first_key, keys, thread, highest, false);
+    let inverse = 1.0;
+{% else %}
     let inverse = softmax(keys, thread, highest);
+{% endif %}
     let start = (head * ROWS + row - params.base) * params.stride;
     for (var t = thread; t < params.stride; t += THREADS) {
-        pattern[start + t] = select(0.0, scores[min(t, CONTEXT - 1u)] * inverse, t < keys);
+        result[start + t] = select(0.0, scores[min(t, CONTEXT - 1u)] * inverse, t < keys);
     }
 }

@@ -1,6 +1,9 @@
 // out[r, h, :] = softmax_t(q[r, h] . k[t, h] / sqrt(head size)) v[t, h], t from the start of the sequence to r.
 // One workgroup per (head, row), with the scores of all keys in shared memory. Grid: (heads, rows).
+// scores, pattern: whether scores are edited before the causal mask and the softmax, and the pattern after it.
 {% import "common/kv_cache.wgsl" as kv %}
+{% import "common/edits.wgsl" as e %}
+{% import "common/edited_attention.wgsl" as a %}
 {% include "common/state.wgsl" %}
 {% include "forward/common/sequence.wgsl" %}
 const CHANNELS = {{ channels }}u;
@@ -13,6 +16,10 @@ const THREADS = 64u;
 const PARTS = THREADS / HEAD_QUADS;
 struct Params {
     offset: u32, // of the result in the activation buffer, in elements
+{% if scores or pattern %}
+    scores_point: u32,
+    pattern_point: u32,
+{% endif %}
 }
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<uniform> params: Params;
@@ -28,7 +35,12 @@ var<workgroup> scores: array<f32, CONTEXT>;
 var<workgroup> partial: array<f32, THREADS>;
 var<workgroup> sums: array<vec4f, THREADS>;
 
+{% if scores or pattern %}
+{{ e.declare(6, 7) }}
+{{ a.edited_pattern(scores, pattern) }}
+{% else %}
 {% include "common/softmax.wgsl" %}
+{% endif %}
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
@@ -40,6 +52,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     let last = min(row, CONTEXT - 1u);
     let start = sequence_start(last);
     let keys = last + 1u - start;
+{% if scores or pattern %}
+    let counted = r < state.rows;
+    let first_key = edits[0] + state.context_start;
+    let position = first_key + last - start;
+    edited_sequence = sequence_of(last);
+{% endif %}
     if (thread < HEAD_QUADS) { query[thread] = qkv[r * 3u * CHANNEL_QUADS + head * HEAD_QUADS + thread]; }
     workgroupBarrier();
 
@@ -50,10 +68,18 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
             score += dot(query[quad], cached(start + t, head * HEAD_QUADS + quad));
         }
         score *= SCALE;
+{% if scores or pattern %}
+        score = edited_score(position, head, first_key + t, score, counted);
+{% endif %}
         scores[t] = score;
         highest = max(highest, score);
     }
+{% if scores or pattern %}
+    make_pattern(position, head, first_key, keys, thread, highest, counted);
+    let inverse = 1.0;
+{% else %}
     let inverse = softmax(keys, thread, highest);
+{% endif %}
 
     let quad = thread % HEAD_QUADS;
     let part = thread / HEAD_QUADS;

@@ -1,7 +1,7 @@
 // The sum of token embedding and position embedding for each row of the chunk:
 // resid[r, c] = wte[token, c] + position_table[position, c]. Grid: (quads of channels, rows).
 {% import "common/weight.wgsl" as w %}
-{% import "edit/common/edits.wgsl" as e %}
+{% import "common/edits.wgsl" as e %}
 {% include "common/state.wgsl" %}
 {% include "forward/common/sequence.wgsl" %}
 const CHANNELS = {{ channels }}u;

@@ -25,17 +25,7 @@ const EPSILON = {{ epsilon }};
 
 var<workgroup> partial: array<f32, THREADS>;
 
-fn sum_over_workgroup(value: f32, thread: u32) -> f32 {
-    partial[thread] = value;
-    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if (thread < half) { partial[thread] += partial[thread + half]; }
-    }
-    workgroupBarrier();
-    let total = partial[0];
-    workgroupBarrier();
-    return total;
-}
+{% include "common/workgroup.wgsl" %}
 
 @compute @workgroup_size(256)
 fn main(@builtin(local_invocation_index) thread: u32) {

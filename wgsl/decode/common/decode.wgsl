@@ -4,7 +4,7 @@
    Arguments: inputs; dtype; lanes: threads per team; subgroups: teams are subgroups of exactly that size; team_rows:
    matrix rows per team; threads: per workgroup. #}
 {% import "common/weight.wgsl" as w %}
-{% import "edit/common/edits.wgsl" as e %}
+{% import "common/edits.wgsl" as e %}
 {% macro declare(inputs, dtype, lanes, subgroups, team_rows, threads, binding) %}
 {% set packed = 4 if dtype == "f32" else (8 if inputs % 8 == 0 else 4) %}
 {% set packs = inputs // packed %}
