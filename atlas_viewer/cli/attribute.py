@@ -85,7 +85,7 @@ def lines(model: Model, found: Attribution) -> Iterator[str]:
         yield f"{f'{len(parts) - _SHOWN} smaller parts':{width}} {rest:+9.4f}"
     yield f"{'sum':{width}} {found.sum:+9.4f}, differs from the logit by {abs(found.sum - found.logit):.2g}"
     if found.neurons:
-        yield "neurons that add most:"
+        yield "neurons with the largest contributions:"
     for neuron in found.neurons[:_NEURONS]:
         yield f"  {neuron.name}[{neuron.index}] {neuron.value:+.4f}, its value {neuron.activation:.4f}"
     yield from check_lines(found.checks)

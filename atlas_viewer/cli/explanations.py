@@ -32,4 +32,4 @@ def check_lines(checks: Sequence[SelfCheck]) -> Iterator[str]:
     """A line for each self-check."""
     for check in checks:
         verdict = "ok" if check.ok else "FAILED"
-        yield f"check: {check.name}: {verdict}, error {check.error:.2g} of at most {check.tolerance:g}"
+        yield f"check: {check.name}: {verdict}, error {check.error:.2g} (limit {check.tolerance:g})"

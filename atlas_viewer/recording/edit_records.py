@@ -49,7 +49,7 @@ def edit_differences(one: Sequence[RecordedEdit], other: Sequence[RecordedEdit])
                 yield f"edit {edit.text}: its values differ"
     texts, others = [edit.text for edit in one], [edit.text for edit in other]
     if texts != others and sorted(texts) == sorted(others):
-        yield "edits: in another order"
+        yield "edits: the same, in another order"
 
 
 def in_words(edit: RecordedEdit) -> str:

@@ -84,7 +84,7 @@ def move_layer(state: State, by: int) -> None:
 
 
 def move_head(state: State, by: int) -> None:
-    """Select the head `by` further, after the last one the first; at first, head 0."""
+    """Select the head `by` further, after the last one the first; at first head 0, and layer 0 if none is selected."""
     if state.model is None or not state.model.heads:
         return
     kept = state.selected

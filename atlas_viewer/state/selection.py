@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 from compute.models.axes import Axes
@@ -60,10 +59,6 @@ class Selection:
                 field = "position" if axis.kind == "absolute" else axis.kind
                 found[field] = axis.coordinate(index) + shifts.get(axis.kind, 0)
         return cls(layer=layer, element=element, **found)
-
-    def without_element(self) -> Selection:
-        """The same token, layer, head and so on, but no single value."""
-        return dataclasses.replace(self, element=None)
 
 
 NOTHING = Selection()

@@ -90,7 +90,7 @@ class _Parser:
         """The title of the walk, from a line before the first page."""
         match = _SETTING.fullmatch(line)
         if match is None or match[1] != "walk" or not match[2] or title:
-            self._fail("before the first page there is only one line such as `walk: How attention works`")
+            self._fail("only one line, such as `walk: How attention works`, may come before the first page")
         return match[2]
 
     def _titled(self, line: str) -> _Draft:
@@ -98,7 +98,7 @@ class _Parser:
         if not title or title.startswith("#"):
             self._fail("a page begins with one # and its title")
         if len(title) > _TITLE:
-            self._fail(f"a title of {len(title)} characters; at most {_TITLE}")
+            self._fail(f"the title has {len(title)} characters; at most {_TITLE} are allowed")
         return _Draft(title, self._line)
 
     def _into(self, draft: _Draft, line: str) -> None:
@@ -109,7 +109,7 @@ class _Parser:
         match = _SETTING.fullmatch(line)
         if match and not draft.paragraphs and (match[1] in _SETTINGS or match[1].islower()):
             if match[1] not in _SETTINGS:
-                self._fail(f"unknown setting {match[1]}:; there are {', '.join(f'{name}:' for name in _SETTINGS)}")
+                self._fail(f'unknown setting "{match[1]}"; the settings are {", ".join(_SETTINGS)}')
             if match[1] in draft.settings:
                 self._fail(f"{match[1]}: is given twice")
             draft.settings[match[1]] = (match[2], self._line)
@@ -178,7 +178,7 @@ class _Parser:
         if not self._line:
             return 0
         if not re.fullmatch(r"\d{1,6}", text, re.ASCII) or not 1 <= int(text) <= most:
-            self._fail(f"{name}: is a number from 1 to {most}")
+            self._fail(f"{name}: must be a number from 1 to {most}")
         return int(text)
 
     def _fail(self, what: str) -> NoReturn:

@@ -65,20 +65,20 @@ def parse_subject(text: str) -> Subject:
         return Subject(Kind.PART, block=_number(block[1]), text=text)
     match = _TENSOR.fullmatch(text)
     if match is None:
-        raise ValueError(f'"{text}" is no subject; write one such as h.3.attn.pattern head 2, wte[12, 3] or block 3')
+        raise ValueError(f'"{text}" is not a subject; write for example h.3.attn.pattern head 2, wte[12, 3] or block 3')
     return _of_tensor(match, text)
 
 
 def _of_tensor(match: re.Match[str], text: str) -> Subject:
     name, head, row = match["name"], _number(match["head"]), _number(match["row"])
     if head == MIDDLE:
-        raise ValueError(f'"{text}": a head is a number or last')
+        raise ValueError(f'"{text}": the head must be a number or last')
     if match["index"] is not None:
         if head is not None or row is not None:
             raise ValueError(f'"{text}": write either an index in brackets, or a head and a row')
         parts = [part.strip() for part in match["index"].split(",")]
         if not all(_PART.fullmatch(part) for part in parts):
-            raise ValueError(f'"{text}": an index is numbers or last, separated by commas')
+            raise ValueError(f'"{text}": an index must consist of numbers or last, separated by commas')
         return Subject(Kind.ELEMENT, name, index=tuple(_number(part) or 0 for part in parts), text=text)
     kind = Kind.ROW if row is not None else Kind.HEAD if head is not None else Kind.TENSOR
     return Subject(kind, name, head, row, text=text)

@@ -134,7 +134,7 @@ def _index(text: str, index: str | None) -> tuple[Range, ...]:
     names = [part.name for part in parts]
     if any(name is not None for name in names):
         if None in names:
-            raise UsageError(f"{_shown(text)}: mixes an index with and without names; name every part or none")
+            raise UsageError(f"{_shown(text)}: mixes named and unnamed indices; name all or none")
         for name in names:
             if name not in NAMES:
                 raise UsageError(f"{_shown(text)}: {name} is not an axis; the names are pos, head and key")

@@ -132,8 +132,8 @@ def _sum(state: State, services: Services, shown: Shown) -> None:
         tooltip(
             "The sum of all parts minus the logit. The scale of the final norm is kept as it is in this pass,\n"
             "which makes the logit a sum; rounding leaves this remainder.\n"
-            + "\n".join(f"{one.name}: error {one.error:.2g} of at most {one.tolerance:g}" for one in shown.checks)
+            + "\n".join(f"{one.name}: error {one.error:.2g} (limit {one.tolerance:g})" for one in shown.checks)
         )
         for one in bad:
-            failed = f"{one.name}: FAILED, error {one.error:.2g} of at most {one.tolerance:g}"
+            failed = f"{one.name}: FAILED, error {one.error:.2g} (limit {one.tolerance:g})"
             imgui.text_colored(theme.now.error, elided(failed, width))

@@ -78,8 +78,8 @@ def race_rows(race: Race, drawn: int, text_of: TextOf, by_hand: bool, changed: b
     rows = [
         Row(
             "draw",
-            "No single number picks a point of the bar. Every token gets a random number u of its own, from seed "
-            f"{race.seed}, step {race.step} and its id. Its score is the number above plus -ln(-ln(1 - u)). "
+            "No single random number picks a point on the bar. Every token gets a random number u of its own, from "
+            f"seed {race.seed}, step {race.step} and its id. Its score is the number above plus -ln(-ln(1 - u)). "
             "The largest score wins, which happens with the probability above:",
         )
     ]
@@ -94,7 +94,13 @@ def race_rows(race: Race, drawn: int, text_of: TextOf, by_hand: bool, changed: b
     elif by_hand:
         rows.append(Row("", f"the token of this step, {text_of(drawn)}, was chosen by hand"))
     elif winner != drawn:
-        rows.append(Row("", f"the step has {text_of(drawn)}: its scores differ by {race.margin:.1e} in float64", "out"))
+        rows.append(
+            Row(
+                "",
+                f"the step drew {text_of(drawn)}: in float64 the two largest scores are only {race.margin:.1e} apart",
+                "out",
+            )
+        )
     return tuple(rows)
 
 

@@ -7,7 +7,7 @@ from imgui_bundle import ImVec2, imgui
 from atlas_viewer.state import selecting
 from atlas_viewer.state.lens_layout import LensLayout, lens_layout
 from atlas_viewer.state.lens_target import aim
-from atlas_viewer.state.lens_view import MODE_TIPS, MODES, RANK, LensColumn
+from atlas_viewer.state.lens_view import MODE_TIPS, MODES, RANK, LensColumn, short_name
 from atlas_viewer.state.navigation import LENS, open_map
 from atlas_viewer.state.quoting import percent
 from atlas_viewer.state.selection import Selection
@@ -186,7 +186,7 @@ def _go(state: State, position: int | None, row: int | None) -> None:
 def _tip(state: State, position: int, row: int, column: LensColumn) -> str:
     """The likeliest tokens of a cell, and its numbers."""
     view = state.lens
-    lines = [f"after token {position} {_texts.quoted_text(position)}, at {view.points[row]}:"]
+    lines = [f"after token {position} {_texts.quoted_text(position)}, {_where(view.points[row])}:"]
     for token, share in zip(column.tokens[row].tolist(), column.probabilities[row].tolist(), strict=True):
         if token >= 0:
             lines.append(f"{percent(share)}  {_texts.quoted_token(token)}")
@@ -194,8 +194,13 @@ def _tip(state: State, position: int, row: int, column: LensColumn) -> str:
     if column.target is not None:
         lines.append(_target(column, row))
     final = _texts.quoted_token(int(column.tokens[-1, 0])) if column.tokens[-1, 0] >= 0 else "nothing"
-    lines.append(f"final prediction {final}, first from {view.points[column.known]} on")
+    lines.append(f"final prediction {final}, likeliest {_where(view.points[column.known])} and later")
     return "\n".join(lines)
+
+
+def _where(point: str) -> str:
+    """A point in words: "after block 5"."""
+    return f"after {short_name(point)}"
 
 
 def _target(column: LensColumn, row: int) -> str:
@@ -229,7 +234,7 @@ def _details(state: State, hovered: tuple[int | None, int | None]) -> None:
     if column is not None and position is not None:
         row = len(view.points) - 1 if row is None or row >= len(view.points) else row
         token, share = int(column.tokens[row, 0]), float(column.probabilities[row, 0])
-        text = f"after {_texts.quoted_text(position)} ({position}), {view.points[row]}: "
+        text = f"after {_texts.quoted_text(position)} ({position}), {_where(view.points[row])}: "
         text += "no finite logit" if token < 0 else f"{_texts.quoted_token(token)} {percent(share).strip()}"
         text += f", entropy {column.entropy[row]:.2f} nats"
         if column.target is not None:

@@ -45,7 +45,7 @@ def in_words(view: LensView) -> tuple[str, ImVec4]:
     check = view.check
     if check is None:
         return "", theme.now.text_dim
-    text = f"{check.name}: error {check.error:.1g} of at most {check.tolerance:g}"
+    text = f"{check.name}: error {check.error:.1g} (limit {check.tolerance:g})"
     return (text, theme.now.text_dim) if check.ok else (f"violated: {text}", theme.now.error)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from imgui_bundle import ImVec2, ImVec4, imgui
 
 from atlas_viewer.state import selecting
+from atlas_viewer.state.lens_view import short_name
 from atlas_viewer.state.options_text import changes_in_words
 from atlas_viewer.state.quoting import percent
 from atlas_viewer.state.requests import Continue, Pause, Stop, Undo, Use
@@ -260,7 +261,7 @@ def _tip(state: State, run: Run, step: StepRecord) -> None:
     )
     known = state.lens.known_at(len(run.prompt_tokens) + step.index, step.token)
     if known is not None:
-        dim(f"likeliest from {state.lens.points[known]} on")
+        dim(f"likeliest after {short_name(state.lens.points[known])} and later")
     imgui.separator()
     for candidate in step.top[:_LISTED]:
         taken = candidate.token == step.token

@@ -88,7 +88,7 @@ def test_differences_name_the_side_and_the_edit() -> None:
     assert list(edit_differences([zero, other], [zero])) == [
         "A sets h.1.resid_post[:, 3] (h.1.resid_post[:, 3] = mean)"
     ]
-    assert list(edit_differences([zero, other], [other, zero])) == ["edits: in another order"]
+    assert list(edit_differences([zero, other], [other, zero])) == ["edits: the same, in another order"]
     assert list(edit_differences([other], [made(other.text, 2.0)])) == [
         "edit h.1.resid_post[:, 3] = mean: its values differ"
     ]

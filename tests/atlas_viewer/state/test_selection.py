@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from atlas_viewer.state.selection import NOTHING, Selection
@@ -42,7 +44,7 @@ CASES = {
 def test_of_an_element(element: TensorIndex) -> None:
     found = Selection.of(element, DESCRIPTION)
     assert found.element == element
-    assert found.without_element() == CASES[element]
+    assert dataclasses.replace(found, element=None) == CASES[element]
 
 
 def test_every_tensor_has_an_axis_per_dimension() -> None:

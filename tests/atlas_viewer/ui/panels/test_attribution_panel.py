@@ -78,7 +78,7 @@ def test_a_violated_check_is_shown_with_its_size(screen: Screen) -> None:
     screen.state.attribution.shown = _shown(error=0.25)
     screen.frame()
     assert screen.shows("remainder +2.5e-01 (at most 0.002)")
-    assert screen.shows("parts sum to the logit: FAILED, error 0.25 of at most 0.002")
+    assert screen.shows("parts sum to the logit: FAILED, error 0.25 (limit 0.002)")
 
 
 def test_a_difference_names_both_tokens(screen: Screen) -> None:

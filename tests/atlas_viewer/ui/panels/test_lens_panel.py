@@ -66,14 +66,14 @@ def test_pointing_at_a_cell_lists_its_tokens_and_highlights_it(screen: Screen) -
     assert state.hovered == Selection(position=3, layer=0, token=32)
     tip = next(text for text in screen.texts if text.startswith("after token"))
     assert tip.splitlines() == [
-        'after token 3 " little", at h.0.resid_post:',
+        'after token 3 " little", after block 0:',
         ' 36.788 %  "<32>"',
         ' 13.534 %  "<132>"',
         '  4.979 %  "<232>"',
         "entropy 3.00 nats",
-        'final prediction "<32>", first from h.0.resid_post on',
+        'final prediction "<32>", likeliest after block 0 and later',
     ]
-    assert screen.shows('after " little" (3), h.0.resid_post: "<32>" 36.788 %, entropy 3.00 nats')
+    assert screen.shows('after " little" (3), after block 0: "<32>" 36.788 %, entropy 3.00 nats')
     screen.point(ImVec2(2, 2))
     assert state.hovered == NOTHING
 
@@ -178,9 +178,9 @@ def test_a_violated_self_check_is_red_with_its_size(screen: Screen, monkeypatch:
         "atlas_viewer.ui.panels.lens_legend.small_text", lambda _corner, color, text: written.append((text, color))
     )
     for error, text, color in (
-        (1e-5, "last point equals the logits: error 1e-05 of at most 0.002", theme.now.text_dim),
-        (0.5, "violated: last point equals the logits: error 0.5 of at most 0.002", theme.now.error),
-        (float("nan"), "violated: last point equals the logits: error nan of at most 0.002", theme.now.error),
+        (1e-5, "last point equals the logits: error 1e-05 (limit 0.002)", theme.now.text_dim),
+        (0.5, "violated: last point equals the logits: error 0.5 (limit 0.002)", theme.now.error),
+        (float("nan"), "violated: last point equals the logits: error nan (limit 0.002)", theme.now.error),
     ):
         state.lens.check = SelfCheck(LOGITS_CHECK, error)
         written.clear()
