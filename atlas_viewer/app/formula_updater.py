@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from atlas_viewer.state.formula_card import REST_S
 from atlas_viewer.state.reader_protocols import FormulaSource
 from atlas_viewer.state.state import State
 
@@ -17,6 +18,8 @@ class FormulaUpdater:
         self._warming: Iterator[None] | None = None
         self._now, self._settled = 0.0, False
         state.formula.clear()
+        # Where the formula is there at once, so is the card: in the first frame in which the mouse stands still.
+        state.formula.rest_s = REST_S if source is None or source.slow else 0.0
 
     @property
     def pending(self) -> bool:

@@ -15,7 +15,7 @@ from compute.views.map_layout import MapLayout
 from .inspection import Inspection
 from .map_addresses import range_boxes
 
-REST_S = 0.08  # how long the mouse rests on a cell before its card appears
+REST_S = 0.06  # how long the mouse rests on a cell before its card appears, where a formula takes frames
 _LINGER_S = 0.35  # how long a card stays when the mouse leaves its cell, so that it can be reached
 _MOST_BOXES = 300
 
@@ -36,6 +36,7 @@ class FormulaCard:
     held: bool = False  # the mouse is on the card, or on one of its arrows
     without: str = ""  # a tensor without formulas, such as a weight
     live: bool = True  # False: nothing waits for a time
+    rest_s: float = REST_S  # 0: the card appears in the first frame in which the mouse stands still
     flights: int = 0  # of Map's camera when the mouse last moved
     _kept: dict[str, tuple[Formula | None, object, Any]] = field(default_factory=dict)
 
@@ -46,7 +47,7 @@ class FormulaCard:
         """
         if element != self.element or (moved and (self.shown is None or self.shown.element != element)):
             self.element, self.since = element, now
-        rested = not self.live or now + frame_s - self.since >= REST_S
+        rested = not self.live or (now > self.since and now + frame_s - self.since >= self.rest_s)
         if self.formula is not None and element == self.formula.element and rested:
             self.shown, self.kept_at = self.formula, now
         elif self.shown is not None and self.held:

@@ -33,6 +33,10 @@ class FormulaSource(Protocol):
         """True when the latest pass contains this element, which the pass that panels show may not do."""
 
     @property
+    def slow(self) -> bool:
+        """True when a formula takes longer than a frame."""
+
+    @property
     def pending(self) -> bool:
         """True while a formula is in flight."""
 

@@ -9,6 +9,7 @@ import wgpu
 
 from compute.forward.engine import Engine
 from compute.gpu.async_readback import AsyncReadback
+from compute.gpu.device import is_software
 from compute.gpu.wgpu_native import ComputeEncoder, poll
 from compute.models.readings import readings
 from compute.models.tensor_index import TensorIndex, is_inside
@@ -52,6 +53,11 @@ class FormulaPass:
     def has(self, element: TensorIndex) -> bool:
         """True when the latest pass contains this element of a tensor with formulas."""
         return is_inside(element.index, formula_shape(self._engine, element.name))
+
+    @property
+    def slow(self) -> bool:
+        """True when a formula takes longer than a frame: on a software adapter."""
+        return is_software(self._engine.device.adapter)
 
     @property
     def pending(self) -> bool:

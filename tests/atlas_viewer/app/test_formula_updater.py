@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from atlas_viewer.app.formula_updater import FormulaUpdater
+from atlas_viewer.state.formula_card import REST_S
 from atlas_viewer.state.inspection import TensorInfo
 from atlas_viewer.state.state import State
 from compute.models.tensor_index import TensorIndex
@@ -25,6 +26,7 @@ class Source:
         self.warmed = 0
         self.rows = 4
         self.pending = False
+        self.slow = True
 
     def warming(self) -> Iterator[None]:
         for _ in range(3):
@@ -63,6 +65,14 @@ def made() -> tuple[State, Source, FormulaUpdater]:
             **state.inspection.tensors, name: TensorInfo(name, "", (4, 4), "", True, section=""),
         }  # fmt: skip
     return state, source, FormulaUpdater(source, state)
+
+
+def test_cards_wait_for_the_mouse_to_rest_only_where_formulas_are_slow() -> None:
+    state, source, _ = made()
+    assert state.formula.rest_s == REST_S
+    source.slow = False
+    FormulaUpdater(source, state)
+    assert state.formula.rest_s == 0.0
 
 
 def test_what_the_panels_want_is_requested_once_per_pass() -> None:

@@ -67,6 +67,16 @@ def test_it_appears_when_the_mouse_has_rested_and_lingers_when_it_leaves() -> No
     assert not card.waits(12.5)
 
 
+def test_on_a_gpu_it_appears_in_the_first_frame_in_which_the_mouse_stands_still() -> None:
+    card = FormulaCard(rest_s=0.0)
+    card.formula = product_sum()
+    card.follow(HERE, True, 10.0, 0.016)
+    card.follow(HERE, True, 10.016, 0.016)
+    assert shown(card) is None
+    card.follow(HERE, False, 10.032, 0.016)
+    assert shown(card) is card.formula
+
+
 def test_another_cell_takes_its_place_and_a_new_pass_asks_again() -> None:
     card = FormulaCard(live=False)  # nothing waits for a time
     card.formula = product_sum()
