@@ -18,7 +18,7 @@ from typing import Any
 FOLDER = Path(__file__).parent
 TOUR = FOLDER / "tour.jsonl"
 ATTENTION, ATTRIBUTION = FOLDER / "attention.jsonl", FOLDER / "attribution.jsonl"
-LENS = FOLDER / "lens.jsonl"
+LENS, WALKS = FOLDER / "lens.jsonl", FOLDER / "walks.jsonl"
 SCREEN = "1600x1000x24"
 RUN = ("Once upon a time, there was a", "-n", "24", "--temperature", "0")
 NAMED = "Once upon a time, there was a little girl named"
@@ -61,6 +61,8 @@ def main() -> int:
     with display() as environment:
         print(TOUR.name, flush=True)
         play((*RUN, "--context", "64"), TOUR, TOUR.with_suffix(""), environment)
+        print(WALKS.name, flush=True)
+        play((*RUN, "--context", "64"), WALKS, WALKS.with_suffix(""), environment)
         print(ATTENTION.name, flush=True)
         play((RUN[0], "-n", "56", *RUN[3:], "--context", "64"), ATTENTION, ATTENTION.with_suffix(""), environment)
         print(ATTRIBUTION.name, flush=True)

@@ -55,7 +55,11 @@ def frame(state: State, panels: Mapping[str, str], now: float) -> None:
 def _resolve(state: State, panels: Mapping[str, str]) -> None:
     """Check the walk against the model, once for each."""
     walks, registry = state.walks, state.map.registry
-    if walks.source is None or registry is None or walks.description is registry.description:
+    if walks.source is None or (registry is not None and walks.description is registry.description):
+        return
+    if registry is None:
+        if not state.map.problem and MAP not in state.ui.shown:
+            _raise_map(state)  # Map is prepared when it is first visible
         return
     walks.description, walks.walk, walks.problem = registry.description, None, ""
     walks.subject, walks.hovered, walks.due = None, None, True
@@ -75,9 +79,13 @@ def _ready(state: State, page: Page) -> bool:
     if page.subject.kind is Kind.STRIP:
         return True
     if MAP not in ui.shown:
-        ui.raised = ui.raised or MAP
+        _raise_map(state)
         return False
     return maps.layout is not None and maps.registry is not None and maps.registry.rows > 0
+
+
+def _raise_map(state: State) -> None:
+    state.ui.raised = state.ui.raised or MAP
 
 
 def _open(state: State, page: Page, now: float) -> None:
@@ -136,8 +144,8 @@ def show(state: State, subject: Subject) -> None:
         state.inspection.point_at(element)
     least = min(box[2:]) * maps.size[1] / _SEEN if subject.kind is Kind.ELEMENT else 0.0
     below = walks.caption_height if walks.caption else 0.0
-    covered = (walks.drawer_width, below) if subject.kind is not Kind.WHOLE else (0.0, 0.0)
-    walks.pose = fly(state, box, least, covered)
+    drawer = walks.drawer_width if subject.kind is not Kind.WHOLE else 0.0
+    walks.pose = fly(state, box, least, (drawer, below))
 
 
 def fly(state: State, box: Box, least: float = 0.0, covered: tuple[float, float] = (0.0, 0.0)) -> CameraPose:
@@ -164,7 +172,7 @@ def _fetch(state: State, page: Page) -> None:
     element = element_of(page.subject, registry)
     if "{value}" in text and element is not None:
         inspection.extra = (element,)
-    if "{strongest token}" in text and page.subject.head is not None:
+    if "{strongest " in text and page.subject.head is not None:
         _fetch_shares(state, page.subject, registry.rows)
         inspection.extra += walks.shares.wanted(inspection.spare - len(inspection.extra))
 

@@ -22,9 +22,8 @@ def fact(state: State, name: str) -> str:
         return _token(state, number - 1)
     if name == "value":
         return _value(state)
-    if name == "strongest token":
-        strongest = state.walks.shares.strongest
-        return UNKNOWN if strongest is None else _token(state, strongest)
+    if name.startswith("strongest "):
+        return _strongest(state, name)
     rows = state.inspection.rows
     if name in ("last token", "previous token"):
         return _token(state, rows - (1 if name == "last token" else 2))
@@ -36,6 +35,13 @@ def fact(state: State, name: str) -> str:
 def _token(state: State, row: int) -> str:
     token = context_token(state, row) if 0 <= row < state.inspection.rows else None
     return UNKNOWN if token is None else quoted(token[1])
+
+
+def _strongest(state: State, name: str) -> str:
+    shares = state.walks.shares
+    if shares.strongest is None:
+        return UNKNOWN
+    return _token(state, shares.strongest) if name.endswith("token") else _percent(shares.known[shares.strongest])
 
 
 def _value(state: State) -> str:
@@ -64,10 +70,10 @@ def _of_step(state: State, name: str) -> str:
     if first == "drawn":
         return quoted(step.text) if what == "token" else _percent(step.probability)
     rank = {"top": 0, "second": 1}.get(first)
-    likely = sorted(step.top, key=lambda candidate: -candidate.probability)
+    likely = sorted(step.top, key=lambda candidate: -candidate.model_probability)
     if rank is None or len(likely) <= rank:
         return ""
-    return quoted(likely[rank].text) if what == "token" else _percent(likely[rank].probability)
+    return quoted(likely[rank].text) if what == "token" else _percent(likely[rank].model_probability)
 
 
 def _of_model(state: State, name: str) -> str:
@@ -84,7 +90,7 @@ def _of_model(state: State, name: str) -> str:
         wide = [operation.columns for operation in operations if isinstance(operation, Activation)]
         return f"{wide[0]:,}" if wide else ""
     sizes = {
-        "layers": model.layers, "heads": model.heads, "channels": model.channels, "vocabulary": model.vocabulary,
+        "layers": model.layers, "middle": model.layers // 2, "heads": model.heads, "channels": model.channels, "vocabulary": model.vocabulary,
         "positions": model.positions,
     }  # fmt: skip
     return f"{sizes[name]:,}" if name in sizes else ""

@@ -13,9 +13,9 @@ KNOWN = {
     "last token": "the newest token of the text",
     "previous token": "the token before it",
     "top token": "the most probable next token",
-    "top percent": "its probability, in percent",
+    "top percent": "its probability before the sampling options, in percent",
     "second token": "the second most probable next token",
-    "second percent": "its probability, in percent",
+    "second percent": "its probability before the sampling options, in percent",
     "drawn token": "the token that was drawn from the latest probabilities",
     "drawn percent": "its probability, in percent",
     "tokens": "the number of tokens in the text",
@@ -23,6 +23,7 @@ KNOWN = {
     "temperature": "the temperature of the next token",
     "model": "the name of the model",
     "layers": "the number of blocks",
+    "middle": "the number of the block in the middle",
     "heads": "the number of attention heads in a block",
     "channels": "the width of the residual stream",
     "hidden": "the number of hidden neurons of an MLP",
@@ -31,6 +32,7 @@ KNOWN = {
     "parameters": "the number of weights",
     "value": "the value that the page is about",
     "strongest token": "the token to which the row or head that the page is about attends most",
+    "strongest percent": "the share of attention that this token gets, in percent",
 }
 _NUMBERED = re.compile(r"token (\d{1,6})")
 _BRACES = re.compile(r"\{([^{}]*)\}")

@@ -91,7 +91,7 @@ def draw(state: State, services: Services) -> None:
             picture_marks.uncover(services.map, frame, maps.minimap)
         _labels(state, frame, services.tokenizer)
         (thread if thread.some else marks).labels(state)
-        maps.minimap = minimap.draw(maps, frame, drawers.covered(state.ui)) if state.ui.minimap else None
+        maps.minimap = minimap.draw(maps, frame, drawers.covered(state.ui)) if _minimap(state) else None
         canvas.pop_clip_rect()
         if maps.going:
             _field(state, frame)
@@ -145,6 +145,11 @@ def _bar(state: State) -> None:
         cell = maps.cell
         text = f"{cell:.3g} px/cell" if cell >= 1 else f"{1 / cell:.3g} cells/px"
         right_of_tools(text)
+
+
+def _minimap(state: State) -> bool:
+    """True when the minimap is visible: not while a walk shows its subject, whose labels it would cover."""
+    return state.ui.minimap and state.walks.subject is None
 
 
 def _mouse(state: State, frame: Frame) -> None:

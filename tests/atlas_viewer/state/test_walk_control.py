@@ -49,6 +49,16 @@ def is_dimmed(state: State, x: float, y: float) -> bool:
     return bool(((boxes[:, :2] <= (x, y)) & ((x, y) < boxes[:, :2] + boxes[:, 2:])).all(axis=1).any())
 
 
+def test_a_walk_brings_map_to_the_front_when_it_was_never_visible(state: State) -> None:
+    state.map.registry, state.map.layout = None, None
+    state.ui.shown, state.ui.raised = set(), ""
+    begin(state, "h.3.attn.out")
+    assert state.ui.raised == "Map"
+    state.ui.raised, state.map.problem = "", "Map needs more memory"
+    frame(state)
+    assert not state.ui.raised
+
+
 @pytest.mark.parametrize("look", ["h.3.attn.out", "block 2", "h.3.attn.pattern head 2 row last", "wte[1, 2]", "whole"])
 def test_only_the_subject_is_bright(state: State, look: str) -> None:
     if look.startswith("wte"):
