@@ -90,8 +90,8 @@ def _of_model(state: State, name: str) -> str:
         wide = [operation.columns for operation in operations if isinstance(operation, Activation)]
         return f"{wide[0]:,}" if wide else ""
     sizes = {
-        "layers": model.layers, "middle": model.layers // 2, "heads": model.heads, "channels": model.channels, "vocabulary": model.vocabulary,
-        "positions": model.positions,
+        "layers": model.layers, "middle": model.layers // 2, "heads": model.heads, "channels": model.channels,
+        "vocabulary": model.vocabulary, "positions": model.positions,
     }  # fmt: skip
     return f"{sizes[name]:,}" if name in sizes else ""
 
