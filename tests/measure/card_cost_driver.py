@@ -33,6 +33,8 @@ class CardViewer(Viewer):
         self._before: TensorIndex | None = None
         self._latencies: list[float] = []
         self._drawn: list[tuple[float, bool]] = []
+        self._rates: list[float] = []
+        self._cards_shown: list[float] = []
 
     def frame(self) -> None:
         super().frame()
@@ -65,18 +67,25 @@ class CardViewer(Viewer):
             self._move(_CENTER[0], _CENTER[1] + 60 * steps)  # above each other: cards lie beside the cells
 
     def _generate(self, now: float) -> None:
-        if not self._drawn or (self.state.run is not None and self.state.run.done):
+        if self.state.run is not None and self.state.run.done:
             self.state.generate()
         self._drawn.append((now, self.state.formula.shown is not None))
-        if now > self._drawn[0][0] + self._seconds:
-            spent = self._drawn[-1][0] - self._drawn[0][0]
+        if now < self._drawn[0][0] + self._seconds:
+            return
+        spent = self._drawn[-1][0] - self._drawn[0][0]
+        self._rates.append((len(self._drawn) - 1) / spent)
+        self._cards_shown.append(sum(shown for _, shown in self._drawn) / len(self._drawn))
+        self._drawn.clear()
+        self._move(5.0, 5.0)
+        if len(self._rates) == 2:
             waits = sorted(self._latencies)
             found = {
                 "cards": len(waits),
                 "median_ms": waits[len(waits) // 2],
                 "slowest_ms": waits[-1],
-                "frames_per_second": (len(self._drawn) - 1) / spent,
-                "frames_with_card": sum(shown for _, shown in self._drawn) / len(self._drawn),
+                "frames_per_second_with_card": self._rates[0],
+                "frames_per_second_without": self._rates[1],
+                "frames_that_had_a_card": self._cards_shown,
             }
             print(json.dumps(found), flush=True)
             self.canvas.close()
