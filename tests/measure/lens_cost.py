@@ -17,9 +17,12 @@ import numpy as np
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
 from compute.forward.whole_pass import WholePass
+from compute.generate.generator import Generation
 from compute.gpu.wgpu_native import ComputeEncoder, Dispatch, Timer, poll
 from compute.lens.attribution_pass import AttributionPass
 from compute.lens.lens_pass import LensPass
+from compute.sampling.options import GenerateOptions
+from compute.text.tokenizer import load_tokenizer
 from compute.weights.checkpoint import open_model
 
 SECONDS = 3.0  # per figure
@@ -58,6 +61,24 @@ def wall_ms(work: Callable[[], object]) -> float:
     return settled(once)
 
 
+def live(engine: Engine, lens: LensPass, top: int) -> None:
+    """Print the speed of decoding while the lens follows: every new position is read. top: 0 for no lens."""
+    tokenizer, rows = load_tokenizer(), 0
+    options = GenerateOptions(max_new_tokens=240, context=engine.context, top=0)
+    generation = Generation(engine, tokenizer, "Once upon a time, there was a", options)
+    read, positions, began = 0, 0, time.perf_counter()
+    while not generation.done or (top and positions < rows):
+        generation.advance(0.016)
+        rows = engine.registry.rows if generation.pass_complete else rows
+        arrived = lens.take() if top else None
+        positions += len(arrived.positions) if arrived is not None else 0
+        if top and read == positions < rows and generation.pass_complete:
+            read = min(rows, read + 64)
+            assert lens.request(range(positions, read), 11, top)
+    speed = len(generation.steps) / (time.perf_counter() - began)
+    print(f"decoding {'with the lens of every position' if top else 'alone'}: {speed:.0f} tok/s")
+
+
 def main() -> int:
     """Print one line per figure."""
     model, weights = [*sys.argv[1:], *("random:gpt2", "f16")[len(sys.argv) - 1 :]][:2]
@@ -84,6 +105,9 @@ def main() -> int:
             steps = [(one.label, round(gpu_us(engine, [one]), 1)) for one in chunk.dispatches()]
             print(f"GPU time of {chunk.positions} positions: {gpu_us(engine, chunk.dispatches()):.1f} us, {steps}")
         print(f"GPU time of an attribution: {gpu_us(engine, attribution._dispatches):.1f} us and its sources")
+    live(engine, lens, 1)
+    live(engine, lens, 1)
+    live(engine, lens, 0)
     print(f"largest error of a logit: {lens.logits_error():.2g}; {attribution.now(11, 12).checks()}")
     return 0
 
