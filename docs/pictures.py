@@ -16,13 +16,20 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent
-TOUR = FOLDER / "tour.jsonl"
-ATTENTION, ATTRIBUTION = FOLDER / "attention.jsonl", FOLDER / "attribution.jsonl"
-LENS, WALKS = FOLDER / "lens.jsonl", FOLDER / "walks.jsonl"
 SCREEN = "1600x1000x24"
 RUN = ("Once upon a time, there was a", "-n", "24", "--temperature", "0")
 NAMED = "Once upon a time, there was a little girl named"
+GREEDY = ("--temperature", "0", "--context")
 SMALL = (*RUN, "--view", "map", "--size", "960x540")
+
+# Tours of the window, each of which makes the pictures in the folder of its name, and what they are played with.
+TOURS = {
+    FOLDER / "tour.jsonl": (*RUN, "--context", "64"),
+    FOLDER / "walks.jsonl": (*RUN, "--context", "64"),
+    FOLDER / "attention.jsonl": (RUN[0], "-n", "56", *GREEDY, "64"),
+    FOLDER / "attribution.jsonl": (NAMED, "-n", "12", *GREEDY, "64"),
+    FOLDER / "lens.jsonl": (NAMED, "-n", "245", *GREEDY, "256"),
+}
 
 # File and what `atlas-viewer render` is given for it, from the whole map to single digits.
 RENDERED = {
@@ -59,16 +66,9 @@ def main() -> int:
             print(name, flush=True)
             viewer(command, *arguments, "--out", str(FOLDER / name), out=subprocess.DEVNULL)
     with display() as environment:
-        print(TOUR.name, flush=True)
-        play((*RUN, "--context", "64"), TOUR, TOUR.with_suffix(""), environment)
-        print(WALKS.name, flush=True)
-        play((*RUN, "--context", "64"), WALKS, WALKS.with_suffix(""), environment)
-        print(ATTENTION.name, flush=True)
-        play((RUN[0], "-n", "56", *RUN[3:], "--context", "64"), ATTENTION, ATTENTION.with_suffix(""), environment)
-        print(ATTRIBUTION.name, flush=True)
-        play((NAMED, "-n", "12", *RUN[3:], "--context", "64"), ATTRIBUTION, ATTRIBUTION.with_suffix(""), environment)
-        print(LENS.name, flush=True)
-        play((NAMED, "-n", "245", *RUN[3:], "--context", "256"), LENS, LENS.with_suffix(""), environment)
+        for tour, run in TOURS.items():
+            print(tour.name, flush=True)
+            play(run, tour, tour.with_suffix(""), environment)
         print(FLIGHT.name, flush=True)
         animate(environment)
     return 0

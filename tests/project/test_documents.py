@@ -114,7 +114,7 @@ def test_every_picture_is_shown_and_made_by_the_script() -> None:
     script = runpy.run_path(str(ROOT / "docs" / "pictures.py"))
     played = {
         f"{tour.stem}/{step['picture']}.png"
-        for tour in (script["TOUR"], script["ATTENTION"], script["LENS"], script["ATTRIBUTION"])
+        for tour in script["TOURS"]
         for step in read_tour(tour)
         if "picture" in step
     }
