@@ -12,6 +12,7 @@ from compute.api.compare import Comparison, compare
 from compute.api.operands import recorded_step
 from compute.edits.grammar import edits_of
 from compute.edits.report import EditReport
+from compute.errors import UsageError
 from compute.io.escape import one_line
 from compute.lens.cell_json import number
 from compute.text.tokenizer import Tokenizer, load_tokenizer
@@ -28,6 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Print a line per tensor, or all numbers as JSON; also write a picture. Status 0 also when the passes differ."""
     if arguments.out is not None:
         check_target(arguments.out, _reads(arguments), ".png")
+    if arguments.prompt == arguments.prompt_b == "-":
+        raise UsageError("--prompt and --prompt-b: only one of them can be read from standard input")
     prompt, prompt_b = (None if text is None else read_prompt(text) for text in (arguments.prompt, arguments.prompt_b))
     edits, edits_b = edits_of(arguments.edit), edits_of(arguments.edit_b)
     read_recordings()

@@ -50,7 +50,7 @@ def _lines(score: Score) -> list[str]:
         if token.logprob is None or token.entropy is None:
             numbers = f"{'-':>9} {'-':>6} {'-':>8}"
         else:
-            numbers = f"{token.logprob:9.4f} {token.rank:6} {token.entropy:8.4f}"
+            numbers = f"{token.logprob:9.4f} {'-' if token.rank is None else token.rank:>6} {token.entropy:8.4f}"
         lines.append(f"{numbers}  {one_line(token.text)}")
     lines.append("perplexity " + ("-" if score.perplexity is None else f"{score.perplexity:.4f}"))
     return lines

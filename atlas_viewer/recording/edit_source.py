@@ -6,7 +6,9 @@ from pathlib import Path
 
 from compute.edits.recorded import RecordedPass
 from compute.errors import RecordingError
+from compute.models.architectures import describe
 
+from .edit_records import applied_edits
 from .playback import named_model
 from .reader import Recording
 from .records import Head
@@ -32,6 +34,7 @@ def recorded_pass(path: str, step: int) -> RecordedPass:
             weights=recording.head.weights,
             prompt=len(run.prompt_tokens),
             steps=[one.record.token for one in steps],
+            edits=applied_edits(chosen.edits, describe(recording.head.config)),
         )
 
 

@@ -77,7 +77,8 @@ def compare(
     computed again. Models that are loaded for this are in memory one after the other, and tensors one at a time.
     prompt: the text that models run; without one, that of the recording. prompt_b: the text that B runs, by default
     that of A. Of texts of different length the common positions are compared.
-    edits, edits_b: what to change in the pass of A and of B, as for `Model.run`.
+    edits, edits_b: what to change in the pass of A and of B, as for `Model.run`. A recorded step has its own edits
+    as well, which apply first.
     model: the model of recordings, where their name for it is not enough. options: how to load models.
 
     Raises `UsageError` for models of different shapes, and for a text that is missing or too long; `CheckpointError`,
@@ -119,7 +120,7 @@ def _run(
 ) -> Comparison:
     one, other = sides
     loaded = _loaded(one, other, options)
-    with loaded._streaming(one.text, one.start, one.edits, one.prompt) as stream:
+    with loaded._streaming(one.text, one.start, one.edits, one.prompt, one.recorded_edits) as stream:
         kept, report_a = KeptTensors(path, stream, common), stream.report()
     with kept:
         _check_recorded(one, kept.last)
@@ -168,7 +169,7 @@ def _difference(
 ) -> tuple[np.ndarray, EditReport]:
     """Compare the tensors of B with those of A; the logits after the last token of B, and what its edits have done."""
     last = np.empty(0, np.float32)
-    with model._streaming(side.text, side.start, side.edits, side.prompt) as stream:
+    with model._streaming(side.text, side.start, side.edits, side.prompt, side.recorded_edits) as stream:
         logits, row = found[model.description.head.output], 0
         for rows, piece in logits_at(stream, common):
             last = piece[-1].copy()
@@ -183,12 +184,12 @@ def _difference(
 
 
 def _check_recorded(side: Side, logits: np.ndarray) -> None:
-    """Raise `UsageError` when the recording of an unedited side was made with other weights."""
+    """Raise `UsageError` when the recording of a side without further edits was made with other weights."""
     recorded = side.operand.recorded
     if recorded is None or side.edits or abs(float(logits[recorded.token]) - recorded.logit) <= _SAME_LOGIT:
         return
     raise UsageError(
-        f"{side.operand.shown} is a recording of other weights or with edits: its step has logit"
+        f"{side.operand.shown} is a recording of other weights: its step has logit"
         f" {recorded.logit:.3f} there, {float(logits[recorded.token]):.3f} here; give its model with {option('model')}"
     )
 

@@ -15,11 +15,18 @@ from compute.generate.edit_values import resolve_edits
 
 @contextlib.contextmanager
 def edited(
-    engine: Engine, edits: Sequence[Edit], prompt: Sequence[int], limit: int | None
+    engine: Engine,
+    edits: Sequence[Edit],
+    prompt: Sequence[int],
+    limit: int | None,
+    before: Sequence[ResolvedEdit] = (),
 ) -> Iterator[tuple[ResolvedEdit, ...]]:
-    """The edits resolved for a text, and in force inside; none are afterwards. limit: see `resolve_edits`."""
+    """The edits resolved for a text, and in force inside after those of `before`; none are afterwards.
+
+    limit: see `resolve_edits`.
+    """
     try:
-        resolved = resolve_edits(engine, edits, prompt, limit)
+        resolved = (*before, *resolve_edits(engine, edits, prompt, limit, before))
         engine.set_edits(resolved, fresh=True)
         yield resolved
     finally:

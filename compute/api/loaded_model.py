@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from compute.edits.grammar import Edit
+from compute.edits.resolved import ResolvedEdit
 from compute.errors import UsageError
 from compute.forward.engine import Engine
 from compute.forward.whole_pass import WholePass
@@ -121,14 +122,22 @@ class LoadedModel:
         ]
 
     @contextlib.contextmanager
-    def _streaming(self, text: Sequence[int], start: int, edits: Sequence[Edit], prompt: int) -> Iterator[PassStream]:
+    def _streaming(
+        self,
+        text: Sequence[int],
+        start: int,
+        edits: Sequence[Edit],
+        prompt: int,
+        before: Sequence[ResolvedEdit] = (),
+    ) -> Iterator[PassStream]:
         """The pass over the tokens of a text from index `start` on, to be read tensor by tensor inside.
 
-        edits: in force for it; prompt: tokens of the text that are the prompt. Raises as `Model.run`.
+        edits: in force for it, after those of `before`; prompt: tokens of the text that are the prompt. Raises as
+        `Model.run`.
         """
         rows = len(text) - start
         position = min(start, self.config.positions - rows)
-        with self._in_use(), edited(self._engine, edits, text[:prompt], len(text)):
+        with self._in_use(), edited(self._engine, edits, text[:prompt], len(text), before):
             yield PassStream(self._engine, self._passes, self._activations(), text[start:], position, start)
 
     @contextlib.contextmanager

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from compute.edits.grammar import Edit
 from compute.edits.recorded import RecordedPass, recorded_pass
+from compute.edits.resolved import ResolvedEdit
 from compute.edits.resolving import place_all
 from compute.errors import UsageError, option
 from compute.forward.load_options import LoadOptions
@@ -58,6 +59,11 @@ class Side:
     prompt: int
     edits: tuple[Edit, ...]
     context: int | None
+
+    @property
+    def recorded_edits(self) -> Sequence[ResolvedEdit]:
+        """The edits of the recorded step that the side is; they apply before `edits`."""
+        return () if self.operand.recorded is None else self.operand.recorded.edits
 
 
 def operand_of(given: object, name: str, model: str | None) -> Operand:

@@ -50,10 +50,13 @@ class Score:
 
 @dataclass(frozen=True)
 class Prediction:
-    """Logarithm of the probability, rank from 1, and entropy in nats of the prediction of one token."""
+    """Logarithm of the probability, rank from 1, and entropy in nats of the prediction of one token.
+
+    logprob and entropy are NaN, and rank is None, when logits are NaN or +inf, or all are -inf.
+    """
 
     logprob: float
-    rank: int
+    rank: int | None
     entropy: float
 
 
@@ -94,6 +97,8 @@ def scored(
 def _prediction(logits: np.ndarray, token: int) -> Prediction:
     """logits: float32 [vocabulary]."""
     x = logits.astype(np.float64)
+    if not np.isfinite(x.max()):
+        return Prediction(math.nan, None, math.nan)
     x -= x.max()
     e = np.exp(x)
     total = float(e.sum())

@@ -9,6 +9,8 @@ from compute.errors import UsageError
 from compute.io.escape import one_line
 from compute.models.config import ModelConfig
 
+from .resolved import ResolvedEdit
+
 
 @dataclass(frozen=True)
 class RecordedPass:
@@ -16,7 +18,8 @@ class RecordedPass:
 
     token, logit: what the step drew, to recognize a recording of another model. shown: the path for messages.
     model: the name that loads the model, None when its name is not enough. weights: their type on the GPU. prompt: how
-    many of `tokens` are the prompt. steps: the tokens of all steps of the run, from the prompt on.
+    many of `tokens` are the prompt. steps: the tokens of all steps of the run, from the prompt on. edits: in force for
+    the pass.
     """
 
     config: ModelConfig
@@ -29,6 +32,7 @@ class RecordedPass:
     weights: str
     prompt: int
     steps: Sequence[int]
+    edits: Sequence[ResolvedEdit] = ()
 
 
 Opener = Callable[[str, int], RecordedPass]

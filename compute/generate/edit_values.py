@@ -22,27 +22,32 @@ _SAME_LOGIT = 0.1  # larger differences come from other weights, smaller ones fr
 
 
 def resolve_edits(
-    engine: Engine, edits: Sequence[Edit], prompt: Sequence[int], limit: int | None = None
+    engine: Engine,
+    edits: Sequence[Edit],
+    prompt: Sequence[int],
+    limit: int | None = None,
+    before: Sequence[ResolvedEdit] = (),
 ) -> tuple[ResolvedEdit, ...]:
     """The edits for a text that begins with `prompt` and never has more than `limit` tokens.
 
+    before: edits that apply before them, which are no part of the result.
     Blocks where values take a pass; the engine then has other edits in force. Raises `AtlasError`s.
     """
     if not edits:
         return ()
-    return resolve(edits, engine.description, len(prompt), limit, PassValues(engine, prompt))
+    return resolve(edits, engine.description, len(prompt), limit, PassValues(engine, prompt, before))
 
 
 class PassValues:
     """A `ValueSource` that runs passes on an engine, which no generation may use at the same time."""
 
-    def __init__(self, engine: Engine, prompt: Sequence[int]) -> None:
-        """prompt: the token ids of the text that is edited."""
-        self._engine, self._prompt = engine, prompt
+    def __init__(self, engine: Engine, prompt: Sequence[int], before: Sequence[ResolvedEdit] = ()) -> None:
+        """prompt: the token ids of the text that is edited. before: edits of it that apply before all others."""
+        self._engine, self._prompt, self._before = engine, prompt, before
 
     def prompt_rows(self, target: Target, edits: Sequence[ResolvedEdit]) -> np.ndarray:
         """See `ValueSource`. Of a prompt longer than the context the rows are those of its last context."""
-        self._engine.set_edits(edits)
+        self._engine.set_edits([*self._before, *edits])
         return self._rows(target, self._prompt, self._engine.context)[0]
 
     def recorded_rows(self, edit: Edit, value: FromRun, target: Target) -> tuple[np.ndarray, int]:
@@ -52,12 +57,12 @@ class PassValues:
             raise UsageError(f"edit {edit.shown}: a run has no weights; give a number or array for {target.name}")
         if recorded.config != engine.config or recorded.context > engine.context:
             raise UsageError(f"edit {edit.shown}: {_unlike(recorded, engine)}")
-        engine.set_edits(())
+        engine.set_edits(recorded.edits, fresh=True)
         rows, start = self._rows(target, recorded.tokens, recorded.context)
         logit = float(engine.read_logits()[recorded.token])
         if not abs(logit - recorded.logit) <= _SAME_LOGIT:
             raise UsageError(
-                f"edit {edit.shown}: {recorded.shown} is a recording of other weights or with edits: step {value.step}"
+                f"edit {edit.shown}: {recorded.shown} is a recording of other weights: step {value.step}"
                 f" has logit {recorded.logit:.3f} there, {logit:.3f} here; use the model that it was made with"
             )
         return rows, start

@@ -6,19 +6,20 @@ h W^T + b in place of h. Without a bias b is 0. Pickled data is never loaded.
 
 from __future__ import annotations
 
-import zipfile
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from compute.errors import CheckpointError, UsageError
 from compute.io.array_files import SUFFIXES
+from compute.io.array_reading import NpzFile
 from compute.io.escape import one_line
-from compute.io.system_errors import first_line, read_errors_as
+from compute.io.system_errors import read_errors_as
 from compute.models.description import Description
 from compute.models.transformerlens import names_by_transformerlens
 from compute.weights.dtypes import DTYPES
@@ -27,10 +28,14 @@ from compute.weights.safetensors_file import TYPE_NAMES, SafetensorsFile
 from .points import lens_points
 
 _KINDS = ("weight", "bias")
-_LONGEST_REASON = 200  # characters
-# What reading a damaged .npz file raises.
-_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, RuntimeError)
-_HEADER = 4096  # bytes, more than the header of an array in a .npz file
+
+
+class _Stored(NamedTuple):
+    """An array before it is read."""
+
+    name: str
+    shape: Sequence[int]
+    read: Callable[[], np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,12 +61,12 @@ def read_lens_file(path: Path | str, description: Description) -> LensFile:
         raise UsageError(f"{shown}: a lens file ends in {' or '.join(SUFFIXES)}; convert it to one of them")
     points, channels = lens_points(description), description.outputs[lens_points(description)[-1]].columns
     arrays: dict[tuple[str, str], np.ndarray] = {}
-    with read_errors_as(CheckpointError, shown):
-        for name, values in _arrays(path, shown, channels):
-            point, kind = _meaning(name, shown, description, points)
+    with read_errors_as(CheckpointError, shown, "give another file"):
+        for stored in _stored(path, shown):
+            point, kind = _meaning(stored.name, shown, description, points)
             if (point, kind) in arrays:
                 raise CheckpointError(f"{shown}: has two arrays for {point}.{kind}; keep one")
-            arrays[point, kind] = _checked(values, name, kind, shown, channels)
+            arrays[point, kind] = _checked(stored, kind, shown, channels)
     entries = {}
     for point in points:
         weight, bias = (arrays.pop((point, kind), None) for kind in _KINDS)
@@ -74,10 +79,12 @@ def read_lens_file(path: Path | str, description: Description) -> LensFile:
     return LensFile(path, channels, entries)
 
 
-def _arrays(path: Path, shown: str, channels: int) -> Iterator[tuple[str, np.ndarray]]:
-    """Names and arrays of the file as it stores them."""
+def _stored(path: Path, shown: str) -> Iterator[_Stored]:
+    """The arrays of the file."""
     if path.suffix.lower() == ".npz":
-        yield from _npz_arrays(path, shown, channels)
+        with NpzFile(path) as npz:
+            for name in npz.names:
+                yield _Stored(name, npz.shape(name), partial(npz.array, name))
         return
     with closing(SafetensorsFile(path)) as file:
         for name, stored in file.tensors.items():
@@ -86,25 +93,7 @@ def _arrays(path: Path, shown: str, channels: int) -> Iterator[tuple[str, np.nda
                     f"{shown}: {one_line(name, 80)} is of type {one_line(stored.dtype, 20)}; store one of"
                     f" {', '.join(TYPE_NAMES)}"
                 )
-            yield name, file.tensor(name)
-
-
-def _npz_arrays(path: Path, shown: str, channels: int) -> Iterator[tuple[str, np.ndarray]]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for entry in archive.infolist():
-                if entry.file_size > 8 * channels * channels + _HEADER:
-                    raise CheckpointError(
-                        f"{shown}: {one_line(entry.filename, 80)} is larger than {channels} x {channels} numbers;"
-                        " use a lens of this model"
-                    )
-        with np.load(path, allow_pickle=False) as file:
-            for name in file.files:
-                yield name, file[name]
-    except (zipfile.BadZipFile, EOFError, KeyError, NotImplementedError, RuntimeError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
-        raise CheckpointError(
-            f"{shown}: is not a valid .npz file ({one_line(first_line(error), 200)}); copy it again"
-        ) from None
+            yield _Stored(name, stored.shape, partial(file.tensor, name))
 
 
 def _meaning(name: str, shown: str, description: Description, points: tuple[str, ...]) -> tuple[str, str]:
@@ -119,19 +108,20 @@ def _meaning(name: str, shown: str, description: Description, points: tuple[str,
     return point, kind
 
 
-def _checked(values: object, name: str, kind: str, shown: str, channels: int) -> np.ndarray:
+def _checked(stored: _Stored, kind: str, shown: str, channels: int) -> np.ndarray:
     """The array as float32. Raises `CheckpointError` for another shape or type, or values that are not finite."""
-    wanted = (channels, channels) if kind == "weight" else (channels,)
-    if not isinstance(values, np.ndarray) or not (values.dtype.kind == "f" or values.dtype in DTYPES.values()):
-        raise CheckpointError(f"{shown}: {one_line(name, 80)} is no array of floats; store float32")
-    if values.shape != wanted:
+    wanted, name = (channels, channels) if kind == "weight" else (channels,), one_line(stored.name, 80)
+    if tuple(stored.shape) != wanted:  # before it is read: a damaged file may claim any size
         raise CheckpointError(
-            f"{shown}: {one_line(name, 80)} has shape {list(values.shape)}, this model needs {list(wanted)};"
-            " use a lens of this model"
+            f"{shown}: {name} has shape {list(stored.shape)}, this model needs {list(wanted)}; use a lens of this model"
         )
+    values = stored.read()
+    if not (values.dtype.kind == "f" or values.dtype in DTYPES.values()):
+        raise CheckpointError(f"{shown}: {name} is no array of floats; store float32")
     with np.errstate(over="ignore", invalid="ignore"):
         result = np.array(values, np.float32, order="C")
     if not np.isfinite(result).all():
         count = int(np.count_nonzero(~np.isfinite(result)))
-        raise CheckpointError(f"{shown}: {one_line(name, 80)} has {count} values that are not finite; use another file")
+        values_are = "1 value that is" if count == 1 else f"{count} values that are"
+        raise CheckpointError(f"{shown}: {name} has {values_are} not finite; use another file")
     return result

@@ -152,6 +152,10 @@ def test_means_of_the_prompt_and_of_a_file(run: Run, tmp_path: Path) -> None:
         ("h.3.attn.out = mean({folder}/single.npz)", 2, "is a single array"),
         ("h.3.attn.out = mean({folder}/text.npz)", 2, "cannot be read"),
         ("h.3.attn.out = mean({folder}/shape.npz)", 2, "h.3.attn.out in"),
+        ("h.3.attn.out = mean({folder}/rows.npz)", 2, "h.3.attn.out in"),
+        ("h.3.attn.out = {folder}/huge.npy", 2, "takes 40000000000000 bytes"),
+        ("h.3.attn.out = {folder}", 2, "is not a .npy file"),
+        ("h.3.attn.out = {folder}/folder.npy", 2, "Is a directory); give another file"),
         ("h.3.attn.pattern = mean", 2, "has no mean"),
         ("h.3.attn.out", 2, "no operator"),
         ("blocks.3.ln1.hook_scale = 1", 2, "edit its result, h.3.ln_1"),
@@ -164,6 +168,10 @@ def test_mistakes_are_one_line(run: Run, tmp_path: Path, edit: str, status: int,
     (tmp_path / "text.npz").write_text("no arrays")
     np.savez(tmp_path / "other.npz", other=np.ones(3))
     write_arrays(tmp_path / "shape.npz", [("h.3.attn.out", np.ones((4, 5), np.float32))])
+    write_arrays(tmp_path / "rows.npz", [("h.3.attn.out", np.ones((0, 192), np.float32))])
+    header = b"{'descr':'<f4','fortran_order':False,'shape':(100000000,100000),}"
+    (tmp_path / "huge.npy").write_bytes(b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header)
+    (tmp_path / "folder.npy").mkdir()
     with open(tmp_path / "single.npz", "wb") as single:
         np.save(single, np.ones(192))
     edit = edit.replace("{folder}", str(tmp_path))

@@ -192,6 +192,21 @@ def test_recorded_steps(run: Run, recordings: tuple[Path, Path], model: av.Model
     assert {tensor["first"] for tensor in same["tensors"]} == {None}
 
 
+def test_recorded_edits_belong_to_the_step(run: Run, recordings: tuple[Path, Path], tmp_path: Path) -> None:
+    path, prompt = tmp_path / "edited.atlas", "Once upon a time"
+    assert run("session", "record", prompt, "-n", 2, "--out", path, "--edit", EDIT).status == 0
+    record = printed(run, "compare", f"{recordings[0]}:0", f"{path}:0", notes=1)
+    assert (record["edits_a"], record["edits_b"]) == ([], [EDIT])
+    assert next(tensor["name"] for tensor in record["tensors"] if tensor["first"] is not None) == "h.3.attn.out"
+    same = printed(run, "compare", f"{path}:0", "stories", "--prompt-b", prompt, "--edit-b", EDIT, notes=2)
+    assert {tensor["first"] for tensor in same["tensors"]} == {None}
+    taken = f"h.3.attn.out = run({path}, 0)"
+    same = printed(run, "compare", "stories", "stories", "--prompt", prompt, "--edit", EDIT, "--edit-b", taken, notes=2)
+    assert {tensor["first"] for tensor in same["tensors"]} == {None}
+    both = printed(run, "compare", f"{path}:0", "stories", "--edit", "h.5.attn.out = mean", notes=2)
+    assert both["edits_a"] == [EDIT, "h.5.attn.out = mean"]
+
+
 def test_contexts_that_slid_are_compared_at_positions_of_the_text(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "slid.atlas"
     assert run("session", "record", PROMPT, "-n", 6, "--context", 8, "--out", path).status == 0
@@ -223,6 +238,7 @@ def test_bad_input_is_refused_in_one_line(run: Run, recordings: tuple[Path, Path
         (2, "of the same number of tokens", ("patch", "One", CORRUPT, *PATCH[3:], "attn")),
         (2, "ends in .png or .npz", (*PATCH, "attn", "--out", tmp_path / "a.jpg")),
         (2, "is 2 tokens", ("patch", CLEAN, CORRUPT, "--target", " Tom Tom", "--against", "id:3", "--over", "mlp")),
+        (2, "only one of them", ("compare", "stories", "stories", "--prompt", "-", "--prompt-b", "-")),
         (2, "only one of them", ("patch", "-", "-", *PATCH[3:], "attn")),
     ):
         assert_one_line(run(*arguments), status, part)

@@ -41,6 +41,16 @@ def test_a_text_of_one_token_has_no_perplexity(run: Run) -> None:
     assert run("score", "Once").out.splitlines()[-1] == "perplexity -"
 
 
+def test_logits_that_are_not_finite_have_neither_rank_nor_probability(run: Run) -> None:
+    result = run("score", PROMPT, "--edit", "logits[pos=1] = -inf", "--json")
+    assert (result.status, result.err.count("\n")) == (0, 1), result.err
+    tokens = json.loads(result.out)["tokens"]
+    assert (tokens[2]["logprob"], tokens[2]["rank"], tokens[2]["entropy"]) == (None, None, None)
+    assert tokens[3]["rank"] >= 1
+    table = run("score", PROMPT, "--edit", "logits[pos=1] = -inf").out.splitlines()
+    assert table[4].split()[:3] == ["nan", "-", "nan"]
+
+
 def test_bad_input_is_one_line(run: Run) -> None:
     assert_one_line(run("score", PROMPT, "--context", 0), 2, "--context 0")
     assert_one_line(run("score", "a\x00b"), 1, "control character")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from compute.errors import PromptError, TokenizerError, UsageError
+from compute.errors import TokenizerError, UsageError
 from compute.text.one_token import token_id
 from compute.text.tokenizer import Tokenizer
 
@@ -42,7 +42,7 @@ def test_a_long_text_is_cut(tokenizer: Tokenizer) -> None:
 
 @pytest.mark.parametrize("text", ["id:50257", "id:9999999999"])
 def test_an_id_out_of_range(tokenizer: Tokenizer, text: str) -> None:
-    with pytest.raises(UsageError, match="the model has 50257 tokens; give 0 to 50256"):
+    with pytest.raises(UsageError, match=f"target=.?{text}.?: the model has 50257 tokens; give 0 to 50256"):
         token_id(text, tokenizer.vocabulary, tokenizer, "target")
 
 
@@ -51,7 +51,7 @@ def test_what_is_no_token(tokenizer: Tokenizer) -> None:
         token_id("", tokenizer.vocabulary, tokenizer, "target")
     with pytest.raises(UsageError, match="is 4 tokens"):
         token_id("id:1a", tokenizer.vocabulary, tokenizer, "target")
-    with pytest.raises(PromptError):
+    with pytest.raises(UsageError, match=r"target=.*: is not valid text; give UTF-8"):
         token_id("\ud800", tokenizer.vocabulary, tokenizer, "target")
 
 
