@@ -187,3 +187,14 @@ def add_sampling(parser: argparse.ArgumentParser, *, tokens: int) -> None:
     group.add_argument(
         "--seed", type=int, default=default.seed, metavar="S", help="seed for the random numbers (default 0)"
     )
+
+
+def add_lens_file(parser: argparse.ArgumentParser) -> None:
+    """Add `--lens-file`."""
+    parser.add_argument(
+        "--lens-file",
+        type=file_path,
+        metavar="F",
+        help="tuned or Jacobian lens, a .npz or .safetensors file: arrays POINT.weight [C, C] (out, in) and POINT.bias"
+        " [C], where a point is such as h.3.resid_post",
+    )

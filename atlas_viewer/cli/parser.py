@@ -20,6 +20,7 @@ from .arguments import (
     add_context,
     add_global,
     add_json,
+    add_lens_file,
     add_prompt,
     add_sampling,
     add_size,
@@ -179,13 +180,7 @@ def _add_lens(lens: argparse.ArgumentParser) -> None:
         "--top", type=int, default=5, metavar="K", help="tokens to report for each cell, up to 100 (default 5)"
     )
     lens.add_argument("--target", metavar="TOKEN", help=f"also report logit and rank of this token: {TOKEN_HELP}")
-    lens.add_argument(
-        "--lens-file",
-        type=file_path,
-        metavar="F",
-        help="tuned or Jacobian lens, a .npz or .safetensors file: arrays POINT.weight [C, C] (out, in) and POINT.bias"
-        " [C], where a point is such as h.3.resid_post",
-    )
+    add_lens_file(lens)
     lens.add_argument(
         "--out",
         type=file_path,

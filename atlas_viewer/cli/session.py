@@ -76,7 +76,8 @@ def _info_lines(recording: Recording) -> list[str]:
         extras = f"logits {known.logits}, " + ("statistics" if known.statistics else "no statistics")
         lens = recording.lens_steps(known)
         if lens.steps:
-            extras += f", lens of {lens.steps} steps (top {lens.top})"
+            file = "" if lens.file is None else f", lens file {lens.file}"
+            extras += f", lens of {lens.steps} steps (top {lens.top}{file})"
         if known.edits:
             extras += f", edits {'; '.join(edit.text for edit in known.edits)}"
         end = known.stop_reason or "not ended"

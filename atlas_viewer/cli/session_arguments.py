@@ -8,6 +8,7 @@ from .arguments import (
     add_camera,
     add_global,
     add_json,
+    add_lens_file,
     add_prompt,
     add_recording,
     add_sampling,
@@ -95,6 +96,7 @@ def _add_record(record: argparse.ArgumentParser) -> None:
     record.add_argument(
         "--lens-top", type=int, default=None, metavar="K", help="tokens for each cell of the lens (default 5)"
     )
+    add_lens_file(record)
 
 
 def _add_export(export: argparse.ArgumentParser) -> None:

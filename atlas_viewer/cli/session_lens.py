@@ -30,7 +30,7 @@ def export_lens(path: Path, recording: Recording, run: RunInfo) -> None:
 def _picture(path: Path, recording: Recording, run: RunInfo, columns: LensColumns) -> None:
     from atlas_viewer.export.lens_picture import lens_picture, write_lens_picture
 
-    head = recording.head
+    head, file = recording.head, recording.lens_steps(run).file
     shown = [
         (position, recording.token_text(token), position >= len(run.prompt_tokens))
         for position, token in zip(columns.positions.tolist(), columns.tokens.tolist(), strict=True)
@@ -39,10 +39,11 @@ def _picture(path: Path, recording: Recording, run: RunInfo, columns: LensColumn
         f"model {head.model}, weights {head.weights}, {head.adapter}",
         f"run {run.id}, recorded {head.created} by {head.program}",
         f"prompt {quoted(run.prompt)}",
+        *([] if file is None else [f"lens file {file}"]),
         *(f"edit {edit.text}" for edit in run.edits),
     ]
     picture = lens_picture(
-        f"Logit lens of {head.model}",
+        f"{'Logit lens' if file is None else 'Lens'} of {head.model}",
         notes,
         columns.cells.points,
         columns.cells,

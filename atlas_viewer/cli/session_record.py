@@ -14,6 +14,9 @@ from compute.generate.generator import Generation
 from compute.generate.step_capture import StepCapturer
 from compute.lens.lens_capture import LensCapture
 from compute.lens.lens_cells import DEFAULT_TOP, MAX_TOP
+from compute.lens.lens_file import LensFile, read_lens_file
+from compute.lens.lens_matrices import LensMatrices
+from compute.models.architectures import describe
 from compute.text.tokenizer import load_tokenizer
 from compute.views.statistics import StatisticsPass
 from compute.weights.checkpoint import open_model
@@ -31,10 +34,11 @@ _NAP_S = 0.0005
 
 def record(arguments: argparse.Namespace) -> int:
     """Generate and record; return 1 if the recording is incomplete, 130 if stopped by Ctrl+C."""
-    check_target(arguments.out)
+    check_target(arguments.out, () if arguments.lens_file is None else (arguments.lens_file,))
     statistics = not arguments.no_statistics
     top = _lens_top(arguments)
     source = open_model(model_spec(arguments))
+    lens_file = None if arguments.lens_file is None else read_lens_file(arguments.lens_file, describe(source.config))
     sha256 = weights_sha256(source)
     tokenizer = load_tokenizer()
 
@@ -47,7 +51,7 @@ def record(arguments: argparse.Namespace) -> int:
             lambda *step: recorder.step(*step),
             logits=arguments.logits != "none",
             statistics=measure,
-            lens=LensCapture(engine, top, rows) if top else None,
+            lens=_lens_capture(engine, top, rows, lens_file) if top else None,
         )
 
     generation = open_generation(arguments, source, make_capturer)
@@ -62,6 +66,7 @@ def record(arguments: argparse.Namespace) -> int:
             logits=arguments.logits,
             statistics=statistics,
             lens_top=top,
+            lens_file=lens_file,
             edits=recorded_edits(generation.edits, prompt, text_limit(prompt, generation.options)),
         )
         stream = Stream(generation)
@@ -97,9 +102,15 @@ def _generate(generation: Generation, recorder: Recorder, stream: Stream) -> str
     return reported
 
 
+def _lens_capture(engine: Engine, top: int, rows: int, file: LensFile | None) -> LensCapture:
+    return LensCapture(engine, top, rows, None if file is None else LensMatrices.upload(engine.device, file))
+
+
 def _lens_top(arguments: argparse.Namespace) -> int:
     """Tokens for each cell of the lens; 0 when it is not recorded. Raises `UsageError`."""
     top: int | None = arguments.lens_top
+    if arguments.lens_file is not None and not arguments.with_lens:
+        raise UsageError("--lens-file: needs --with-lens")
     if top is None:
         return DEFAULT_TOP if arguments.with_lens else 0
     if not arguments.with_lens:

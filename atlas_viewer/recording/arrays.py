@@ -96,6 +96,9 @@ def as_npz(recording: Recording, run: RunInfo) -> bytes:
     columns = lens_columns(recording, run)
     if columns is not None:
         arrays |= lens_arrays(columns)
+        file = recording.lens_steps(run).file
+        if file is not None:
+            arrays["lens_file"] = np.array(file)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()

@@ -229,6 +229,9 @@ class RunTables:
         self.lens = _lens_table(sizes)
         named = ("run", "step", "top")
         self.lens_tops = replace(self.lens, columns={name: self.lens.columns[name] for name in named})
+        self.lens_files = _lens_files_table()
+        short = {name: column for name, column in self.lens_files.columns.items() if name != "data"}
+        self.lens_file_names = replace(self.lens_files, columns=short)
 
 
 def _lens_table(sizes: ModelConfig) -> Table:
@@ -242,6 +245,15 @@ def _lens_table(sizes: ModelConfig) -> Table:
             "top": Column(whole(1, min(MAX_TOP, sizes.vocabulary))),
             "data": Column(validate.blob),
         },
+    )
+
+
+def _lens_files_table() -> Table:
+    line = Column(validate.line)
+    return Table(
+        "lens_files",
+        ("point",),
+        {"point": line, "file": line, "data": Column(validate.blob)},
     )
 
 

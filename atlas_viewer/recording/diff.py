@@ -153,4 +153,7 @@ def _head(one: Recording, run: RunInfo, other: Recording, other_run: RunInfo) ->
         differences.append(f"prompt: {len(run.prompt_tokens)} tokens | {len(other_run.prompt_tokens)} tokens")
     mine, theirs = run.options.as_json(), other_run.options.as_json()
     differences += [f"{name}: {mine[name]} | {theirs[name]}" for name in mine if mine[name] != theirs[name]]
+    lens, others = one.lens_steps(run), other.lens_steps(other_run)
+    if lens.steps and others.steps and lens.file != others.file:
+        differences.append(f"lens file: {lens.file or 'none'} | {others.file or 'none'}")
     return [*differences, *edit_differences(run.edits, other_run.edits)]

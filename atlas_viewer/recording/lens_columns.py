@@ -24,6 +24,7 @@ _ARRAYS = (
 _CSV = (
     "run", "step", "position", "token", "text", "point", "rank", "top_token", "top_text", "logit", "probability",
     "entropy", "target", "target_logit", "target_probability", "target_rank",
+    "lens_file",
 )  # fmt: skip
 
 
@@ -104,6 +105,7 @@ def lens_csv(recording: Recording, run: RunInfo, columns: LensColumns) -> str:
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, _CSV, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
+    file = recording.lens_steps(run).file
     for column, (step, position, token) in enumerate(
         zip(columns.steps.tolist(), columns.positions.tolist(), columns.tokens.tolist(), strict=True)
     ):
@@ -111,7 +113,7 @@ def lens_csv(recording: Recording, run: RunInfo, columns: LensColumns) -> str:
         for index, point in enumerate(columns.cells.points):
             cell = cell_json(columns.cells, index, column, recording.token_text)
             top: Any = cell["top"]
-            cell |= known | {"point": point, "target": int(columns.targets[column])}
+            cell |= known | {"point": point, "target": int(columns.targets[column]), "lens_file": file}
             for rank, likely in enumerate(top):
                 named = {"top_token": likely["token"], "top_text": likely["text"]}
                 writer.writerow(

@@ -47,6 +47,19 @@ def lens_bytes(cells: LensCells) -> bytes:
     return records.tobytes()
 
 
+def lens_map_bytes(weight: np.ndarray, bias: np.ndarray) -> bytes:
+    """The map of a point of a lens file: the matrix, then the bias."""
+    return np.concatenate([weight.reshape(-1), bias]).astype("<f4").tobytes()
+
+
+def read_lens_map(data: object, channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """The matrix [channels, channels] and the bias. Raises `Unsound`."""
+    values = array(data, np.dtype("<f4"), channels * (channels + 1)).astype(np.float32)
+    if not np.isfinite(values).all():
+        raise Unsound("contains values that are not finite")
+    return values[: channels * channels].reshape(channels, channels), values[channels * channels :]
+
+
 def read_lens(
     data: object, points: Sequence[str], positions: range, target: int, top: int, vocabulary: int
 ) -> LensCells:

@@ -15,6 +15,7 @@ from compute.errors import RecordingError, UsageError
 from compute.generate.steps import Candidate, StepRecord
 from compute.io.value_type import shown
 from compute.lens.lens_cells import LensCells
+from compute.lens.lens_file import LensFile
 from compute.lens.points import lens_points
 from compute.models.architectures import architectures, describe
 from compute.sampling.options import GenerateOptions
@@ -22,10 +23,10 @@ from compute.views.statistics_table import STATISTICS
 
 from . import columns, validate
 from .columns import RunTables, Table
-from .lens_records import read_lens
+from .lens_records import read_lens, read_lens_map
 from .records import LOGITS, DrawInfo, Head, LensSteps, RecordedEdit, RecordedStep, RecordedTensor, RunInfo, UiEvent
 from .safe_open import Database
-from .schema import FIRST_ARCHITECTURE, LENS_VERSION, SCHEMA, Schema
+from .schema import FIRST_ARCHITECTURE, LENS_FILE_VERSION, LENS_VERSION, SCHEMA, Schema
 from .validate import Unsound
 
 T = TypeVar("T")
@@ -129,7 +130,15 @@ class Recording:
             return LensSteps(0, 0)
         of_steps = "WHERE run = ? AND step IN (SELECT step FROM steps WHERE run = ?)"
         rows = self._read(lambda: list(self._rows(self._tables.lens_tops, of_steps, (run.id, run.id))))
-        return LensSteps(len(rows), max((top for _, _, top in rows), default=0))
+        names: list[str] = []
+        if self._database.version >= LENS_FILE_VERSION:
+            one = "WHERE run = ? LIMIT 1"
+            names = self._read(lambda: [name for _, name in self._rows(self._tables.lens_file_names, one, (run.id,))])
+        return LensSteps(len(rows), max((top for _, _, top in rows), default=0), names[0] if names else None)
+
+    def lens_file(self, run: RunInfo) -> LensFile | None:
+        """The maps that the run's lens uses; None for the logit lens."""
+        return self._read(lambda: self._lens_file(run))
 
     def weight_statistics(self) -> dict[str, np.ndarray]:
         """The STATISTICS record of every weight, by name, where recorded."""
@@ -307,6 +316,20 @@ class Recording:
             except ValueError as error:
                 raise Unsound(f"lens, run {run.id}, step {step.index}: {error}") from None
         return None
+
+    def _lens_file(self, run: RunInfo) -> LensFile | None:
+        if self._database.version < LENS_FILE_VERSION:
+            return None
+        found, path = {}, Path()
+        for point, file, data in self._rows(self._tables.lens_files, "WHERE run = ? ORDER BY id", (run.id,)):
+            path = Path(file)
+            try:
+                if point not in self.lens_points:
+                    raise Unsound("is no point of the model")
+                found[point] = read_lens_map(data, self.head.config.channels)
+            except ValueError as error:
+                raise Unsound(f"lens_files, run {run.id}, point {point}: {error}") from None
+        return LensFile(path, self.head.config.channels, found) if found else None
 
     def _ui_events(self, table: Table) -> list[UiEvent]:
         return self._read(lambda: [UiEvent(*row[1:]) for row in self._rows(table, "ORDER BY id")])

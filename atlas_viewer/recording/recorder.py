@@ -21,6 +21,7 @@ from compute.generate.steps import StepCaptureLike, StepRecord
 from compute.io.escape import one_line
 from compute.io.system_errors import reason_of
 from compute.lens.lens_cells import LensCells
+from compute.lens.lens_file import LensFile
 from compute.sampling.options import GenerateOptions
 from compute.sampling.sampler import SampleResult
 from compute.text.tokenizer import Tokenizer
@@ -133,6 +134,7 @@ class Recorder:
         parent: int | None = None,
         fork_step: int | None = None,
         lens_top: int = 0,
+        lens_file: LensFile | None = None,
         edits: tuple[RecordedEdit, ...] = (),
     ) -> int:
         """Begin a run and return its number, counted from 1. Later steps, events and cameras belong to it.
@@ -140,7 +142,7 @@ class Recorder:
         logits: "none", "f16" or "f32"; prompt_tokens: everything before the first step; parent, fork_step: for a
         branch, its parent and the step of the parent that its first step replaces. Without a parent, fork_step is
         the number of steps before the recording began. lens_top: tokens of each cell, for steps captured with a lens.
-        edits: what every pass of the run changes.
+        lens_file: the maps that this lens uses. edits: what every pass of the run changes.
         """
         self._lens_top = lens_top
         self._runs += 1
@@ -160,7 +162,7 @@ class Recorder:
             self._edits,
         )
         self._run, self._options = run, options
-        self._put(_Item(lambda store: store.add_run(run)))
+        self._put(_Item(lambda store: store.add_run(run, lens_file)))
         return run.id
 
     def step(self, record: StepRecord, draw: SampleResult, measured: StepCaptureLike | None = None) -> None:

@@ -91,10 +91,14 @@ class RunInfo:
 
 @dataclass(frozen=True)
 class LensSteps:
-    """How much of a run's lens is recorded: for how many steps, and how many tokens for each cell; zeros for none."""
+    """How much of a run's lens is recorded: for how many steps, and how many tokens for each cell; zeros for none.
+
+    file: the lens file that it was read with; None for the logit lens.
+    """
 
     steps: int
     top: int
+    file: str | None = None
 
 
 @dataclass(frozen=True)

@@ -62,8 +62,13 @@ def _run(recording: DamagedRecording, run: RunInfo, store: Store) -> int:
     steps = list(recording.readable_steps(run))
     run, steps = _with_seen_context(recording, run, steps)
     whole = len(steps) == _count(recording, run)
+    try:
+        lens_file = recording.lens_file(run)
+    except RecordingError:
+        lens_file = None
+        recording.lost.append(f"lens file of run {run.id}")
     with store.transaction():
-        store.add_run(run if whole else replace(run, stop_reason=None))
+        store.add_run(run if whole else replace(run, stop_reason=None), lens_file)
     missing = no_lenses = 0
     for step in steps:
         index = step.record.index

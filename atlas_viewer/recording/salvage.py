@@ -135,7 +135,16 @@ class DamagedRecording(Recording):
             first += len(steps)
             if len(steps) < many:
                 self._without_candidates.discard((run.id, first))  # there is no such step
+                if self._goes_on(run, first):
+                    self.lost.append(f"run {run.id} from step {first + 1} on")
                 return
+
+    def _goes_on(self, run: RunInfo, step: int) -> bool:
+        """True if the run may have steps from `step` on: the table of a truncated file can lack some in its middle."""
+        try:
+            return self._database.row("SELECT 1 FROM steps WHERE run = ? AND step >= ?", (run.id, step)) is not None
+        except RecordingError:
+            return True
 
     def token_bytes(self, token: int) -> bytes:
         """The bytes of a token; if damaged, those in GPT-2's vocabulary, or U+FFFD for another vocabulary."""

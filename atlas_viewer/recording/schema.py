@@ -126,6 +126,14 @@ _TABLES = (
     data BLOB NOT NULL,
     UNIQUE (run, step)
 ) STRICT""",
+    """CREATE TABLE lens_files (
+    id INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL,
+    point TEXT NOT NULL,
+    file TEXT NOT NULL,
+    data BLOB NOT NULL,
+    UNIQUE (run, point)
+) STRICT""",
     """CREATE TABLE events (
     id INTEGER PRIMARY KEY,
     time REAL NOT NULL,
@@ -160,6 +168,7 @@ class Schema:
 
 
 LENS_VERSION = 3  # the first with tables `lens` and `edits`
+LENS_FILE_VERSION = 4  # the first with the table `lens_files`
 FIRST_ARCHITECTURE = "gpt2"  # of all recordings of version 1, which do not name it
 
 _COLUMNS_1 = (
@@ -167,7 +176,9 @@ _COLUMNS_1 = (
     " end_of_text, weights, kernels, adapter, driver, shaders_sha256, versions"
 )
 _TO_3 = tuple(table for table in _TABLES if table.split()[2] in ("edits", "lens"))
-_TABLES_2 = tuple(table for table in _TABLES if table not in _TO_3)
+_TO_4 = tuple(table for table in _TABLES if table.split()[2] == "lens_files")
+_TABLES_3 = tuple(table for table in _TABLES if table not in _TO_4)
+_TABLES_2 = tuple(table for table in _TABLES_3 if table not in _TO_3)
 _TABLES_1 = (_TABLES_2[0].replace("    architecture TEXT NOT NULL,\n", ""), *_TABLES_2[1:])
 _TO_2 = (
     "ALTER TABLE session RENAME TO session_1",
@@ -177,7 +188,7 @@ _TO_2 = (
 )
 
 
-SCHEMA = Schema(3, _TABLES, {1: (_TABLES_1, _TO_2), 2: (_TABLES_2, _TO_3)})
+SCHEMA = Schema(4, _TABLES, {1: (_TABLES_1, _TO_2), 2: (_TABLES_2, _TO_3), 3: (_TABLES_3, _TO_4)})
 
 
 def uri(path: Path, mode: str) -> str:

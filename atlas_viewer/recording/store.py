@@ -16,9 +16,10 @@ from compute.errors import OutputError, OutputExistsError
 from compute.io.escape import one_line
 from compute.io.output_files import new_path
 from compute.lens.lens_cells import LensCells
+from compute.lens.lens_file import LensFile
 from compute.sampling.options import GenerateOptions
 
-from .lens_records import lens_bytes
+from .lens_records import lens_bytes, lens_map_bytes
 from .records import Head, RecordedEdit, RecordedStep, RecordedTensor, RunInfo, UiEvent
 from .safe_open import beside
 from .schema import create, uri
@@ -80,8 +81,8 @@ class Store:
 
     # -- inside a transaction
 
-    def add_run(self, run: RunInfo) -> None:
-        """Add a run that is starting."""
+    def add_run(self, run: RunInfo, lens_file: LensFile | None = None) -> None:
+        """Add a run that is starting, and the maps that its lens uses."""
         self._add_tokens(run.prompt_tokens)
         self._connection.execute(
             "INSERT INTO runs VALUES (?,?,?,?,?,?,?,?,?,?)",
@@ -91,6 +92,12 @@ class Store:
                 int(run.statistics), run.stop_reason,
             ),
         )  # fmt: skip
+        if lens_file is not None:
+            name = one_line(lens_file.path)
+            self._connection.executemany(
+                "INSERT INTO lens_files (run, point, file, data) VALUES (?,?,?,?)",
+                [(run.id, point, name, lens_map_bytes(*maps)) for point, maps in lens_file.entries.items()],
+            )
 
     def end_run(self, run: int, reason: str) -> None:
         """Store why the run has ended."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from compute.forward.engine import Engine
 from compute.generate.replay import Replay
 from compute.generate.steps import step_record
+from compute.lens.lens_matrices import LensMatrices
 from compute.lens.lens_pass import LensPass
 from compute.text.tokenizer import Tokenizer
 from compute.views.statistics import StatisticsPass
@@ -73,7 +74,7 @@ def verify_run(
     replay: Replay | None = None
     edits: tuple[RecordedEdit, ...] = ()
     measure = StatisticsPass(engine, histograms=False) if run.statistics else None
-    lens = LensPass(engine) if recording.lens_steps(run).steps else None
+    lens = _lens_pass(recording, run, engine)
     for step in steps:
         if replay is None or replay.text.options != step.options or edits is not step.edits:
             # Like a run that continues with different options, it reuses the rows of the previous steps.
@@ -81,6 +82,13 @@ def verify_run(
             text = known_text(run, known, step.options, before)
             replay = Replay(engine, text, recording.head.end_of_text, applied_edits(edits, engine.description))
         yield _verdict(recording, run, step, replay, tokenizer, measure, lens, tolerance)
+
+
+def _lens_pass(recording: Recording, run: RunInfo, engine: Engine) -> LensPass | None:
+    if not recording.lens_steps(run).steps:
+        return None
+    file = recording.lens_file(run)
+    return LensPass(engine, None if file is None else LensMatrices.upload(engine.device, file))
 
 
 def _verdict(

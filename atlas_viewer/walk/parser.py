@@ -15,7 +15,7 @@ from .pages import Page, Piece, Walk
 from .placeholders import check
 from .subject import Kind, Subject, parse_subject
 
-MOST_WORDS = 60  # on a page
+MOST_WORDS, MOST_CHARACTERS = 60, 1000  # on a page
 MOST_PAGES = 200
 _MOST_BYTES = 1 << 20
 _TITLE = 60  # characters
@@ -57,6 +57,7 @@ class _Draft:
     paragraphs: list[list[Piece]] = field(default_factory=list)
     open: bool = False  # the next line continues the last paragraph
     words: int = 0
+    characters: int = 0
 
 
 class _Parser:
@@ -120,9 +121,12 @@ class _Parser:
             draft.paragraphs[-1].append(Piece(" "))
         draft.open = True
         draft.paragraphs[-1] += self._pieces(line)
-        draft.words += len(_LINK.sub(r"\1", re.sub(r"\{[^{}]*\}", "x", line)).split())
+        shown = _LINK.sub(r"\1", re.sub(r"\{[^{}]*\}", "x", line))
+        draft.words, draft.characters = draft.words + len(shown.split()), draft.characters + len(shown)
         if draft.words > MOST_WORDS:
             self._fail(f'page "{draft.title}" has more than {MOST_WORDS} words; shorten it or begin another page')
+        if draft.characters > MOST_CHARACTERS:
+            self._fail(f'page "{draft.title}" has more than {MOST_CHARACTERS} characters; shorten it')
 
     def _pieces(self, line: str) -> list[Piece]:
         """The text and links of a line."""

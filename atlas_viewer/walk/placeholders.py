@@ -34,7 +34,7 @@ KNOWN = {
     "strongest token": "the token to which the row or head that the page is about attends most",
     "strongest percent": "the share of attention that this token gets, in percent",
 }
-_NUMBERED = re.compile(r"token (\d{1,6})")
+_NUMBERED = re.compile(r"token ([1-9][0-9]{0,5})")
 _BRACES = re.compile(r"\{([^{}]*)\}")
 
 

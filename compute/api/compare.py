@@ -107,7 +107,7 @@ def _compared(sides: tuple[Side, Side], options: LoadOptions) -> Comparison:
     logits = describe(config).head.output
     space = 4 * (sum(int(np.prod(shape)) for shape in shapes.values()) + len(common) * config.vocabulary)
     above = Path(tempfile.gettempdir())
-    check_space(above / "tensors", space)
+    check_space(above / "tensors", space, "set TMPDIR to a folder with more space, or give a shorter text")
     try:
         with temporary_folder(above) as folder:
             return _run(sides, options, common, {**shapes, logits: (len(common), config.vocabulary)}, folder / "a.npz")

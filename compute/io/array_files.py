@@ -46,7 +46,7 @@ class ArraySpec:
         return self.dtype.itemsize * math.prod(self.shape)
 
 
-def check_space(path: Path | str, nbytes: int) -> None:
+def check_space(path: Path | str, nbytes: int, advice: str = "name fewer tensors or choose another path") -> None:
     """Raise `OutputError` when the disk that a file at `path` would be on has less than `nbytes` bytes free."""
     target = Path(path)
     if target.exists() and not target.is_file():
@@ -55,8 +55,7 @@ def check_space(path: Path | str, nbytes: int) -> None:
         free = shutil.disk_usage(target.resolve().parent).free
     if nbytes > free:
         raise OutputError(
-            f"{one_line(target)}: needs {size_text(nbytes)}, the disk has {size_text(free)} free;"
-            " name fewer tensors or choose another path"
+            f"{one_line(target)}: needs {size_text(nbytes)}, the disk has {size_text(free)} free; {advice}"
         )
 
 

@@ -1,4 +1,4 @@
-"""Captures the lens of every pass of a generation, in the submission that draws its token."""
+"""Captures a lens of every pass of a generation, in the submission that draws its token."""
 
 from __future__ import annotations
 
@@ -11,22 +11,24 @@ from compute.sampling.sampler import RING
 
 from .lens_cells import result_words
 from .lens_chunk import LensChunk, positions_at_once
+from .lens_matrices import LensMatrices
 from .lens_pass import LensPass
 
 
 class LensCapture:
-    """Appends the logit lens to passes: all context rows for the first of them, the newest row for each later one.
+    """Appends a lens to passes: all context rows for the first of them, the newest row for each later one.
 
     The target is the token that the pass draws. Only the GPU knows it at that time, so a copy brings it from the draw
     to the lens.
     """
 
-    def __init__(self, engine: Engine, top: int, context: int) -> None:
-        """top: tokens to report for each cell; context: rows of the first pass.
+    def __init__(self, engine: Engine, top: int, context: int, matrices: LensMatrices | None = None) -> None:
+        """top: tokens to report for each cell; context: rows of the first pass; matrices: of a lens file.
 
         Raises `UsageError` when `top` is out of range or no lens can read the model, `MemoryBudgetError`.
         """
-        lens = LensPass(engine)
+        lens = LensPass(engine, matrices)
+        self._matrices = matrices
         lens.check(None, top)
         self._engine, self.points, self.top = engine, lens.points, top
         self._width = 4 * len(self.points) * result_words(top)  # bytes of a row's results
@@ -54,7 +56,7 @@ class LensCapture:
         for number, start in enumerate(starts):
             encoder.copy(self._aims, 16 * number, chunk.aims, 0, 16)
             encoder.copy(sampler.result, drawn, chunk.aims, 8, 4)
-            encoder.run(chunk.dispatches())
+            encoder.run(chunk.dispatches(self._matrices))
             count = min(chunk.positions, rows - start)
             encoder.copy(chunk.results, 0, target, offset + (start - first) * self._width, count * self._width)
         self._first = None  # the large chunk is never needed again

@@ -73,6 +73,7 @@ def sound_version_1() -> bytes:
     connection.execute("DROP TABLE session_2")
     connection.execute("DROP TABLE lens")
     connection.execute("DROP TABLE edits")
+    connection.execute("DROP TABLE lens_files")
     connection.execute("PRAGMA user_version = 1")
     connection.execute("VACUUM")
     data = connection.serialize()

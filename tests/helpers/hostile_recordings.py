@@ -30,7 +30,8 @@ JSON = (
 _ROWIDS = {
     (table, "id")
     for table in (
-        "session", "tensors", "tokens", "options", "edits", "runs", "logits", "statistics", "lens", "events", "cameras",
+        "session", "tensors", "tokens", "options", "edits", "runs", "logits", "statistics", "lens", "lens_files",
+        "events", "cameras",
     )
 }  # fmt: skip
 

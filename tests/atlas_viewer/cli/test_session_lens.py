@@ -16,6 +16,7 @@ import pytest
 
 import atlas_viewer as av
 from atlas_viewer.recording.reader import Recording
+from compute.io.array_files import write_arrays
 
 from helpers.command_line import Run, assert_one_line, runner
 from helpers.json_schemas import errors
@@ -85,6 +86,95 @@ def test_information_and_verification(run: Run, sound: Path) -> None:
     assert report["counts"]["identical"] == STEPS
 
 
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A recording with a lens file, which is gone, and a copy of the file."""
+    from atlas_viewer.cli.main import main
+
+    folder, channels = tmp_path_factory.mktemp("tuned"), 192
+    file, copy, path = (folder / name for name in ("tuned.npz", "copy.npz", "a.atlas"))
+    generator = np.random.default_rng(5)
+    weight = np.eye(channels) + 0.02 * generator.standard_normal((channels, channels))
+    maps = {"h.3.resid_post.weight": weight.astype(np.float32), "h.3.resid_post.bias": np.ones(channels, np.float32)}
+    write_arrays(file, maps.items())
+    with_lens = ("--with-lens", "--lens-file", str(file), "--out", str(path))
+    assert main(["session", "record", PROMPT, "-n", "2", *with_lens]) == 0
+    file.rename(copy)
+    return path, copy
+
+
+def test_the_lens_of_a_lens_file(run: Run, tuned: tuple[Path, Path], sound: Path, tmp_path: Path) -> None:
+    path, copy = tuned
+    with Recording(path) as recording:
+        known = recording.run()
+        cells = recording.lens(known, recording.steps(known)[0].record)
+        text = list(known.prompt_tokens)
+    assert cells is not None
+    model = av.load("stories", context=64)
+    expected = model.lens(text, lens_file=copy)
+    np.testing.assert_allclose(cells.entropy, expected.entropy, atol=4e-2)
+    assert np.abs(cells.entropy - model.lens(text).entropy)[4].max() > 0.1, "h.3.resid_post is translated"
+    name = str(copy.with_name("tuned.npz"))
+    assert f"lens of 2 steps (top 5, lens file {name})" in run("info", path).out
+    assert parsed(run, "session-info", "info", path, "--json")["runs"][0]["lens"]["file"] == name
+    assert parsed(run, "session-verify", "verify", path, "--json")["counts"]["identical"] == 2
+    assert f"lens file: {name} | none" in run("diff", path, sound).out
+    files = [tmp_path / f"a.{suffix}" for suffix in ("csv", "svg", "npz", "atlas")]
+    for file, option in zip(files, ("--lens", "--lens", "--npz"), strict=False):
+        assert run("export", path, option, file).status == 0
+    assert next(csv.DictReader(io.StringIO(files[0].read_text("utf-8"))))["lens_file"] == name
+    assert "Lens of stories" in files[1].read_text("utf-8")
+    assert f"lens file {name}" in files[1].read_text("utf-8")
+    with np.load(files[2]) as arrays:
+        assert str(arrays["lens_file"]) == name
+    assert run("recover", path, "--out", files[3]).status == 0
+    assert parsed(run, "session-verify", "verify", files[3], "--json")["counts"]["identical"] == 2
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        (
+            "UPDATE lens_files SET data = zeroblob(8)",
+            "lens_files, run 1, point h.3.resid_post: must have 14",
+        ),
+        ("UPDATE lens_files SET point = 'h.9.resid_post'", "point h.9.resid_post: is no point of the model"),
+        ("UPDATE lens_files SET file = 'a' || char(10)", "at most 4096 characters without control"),
+    ],
+)
+def test_a_damaged_lens_file_is_found(
+    run: Run, tuned: tuple[Path, Path], tmp_path: Path, statement: str, message: str
+) -> None:
+    path = tmp_path / "b.atlas"
+    shutil.copy(tuned[0], path)
+    connection = sqlite3.connect(path)
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
+    assert_one_line(run("verify", path), 1, message)
+
+
+def test_forged_maps_of_a_lens_file_are_found(run: Run, tuned: tuple[Path, Path], tmp_path: Path) -> None:
+    path = tmp_path / "b.atlas"
+    shutil.copy(tuned[0], path)
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE lens_files SET data = zeroblob(length(data))")
+    connection.commit()
+    connection.close()
+    result = run("verify", path)
+    assert result.status == 1
+    assert "h.3.resid_post" in result.out
+
+
+def test_bad_lens_files_leave_no_recording(run: Run, tmp_path: Path) -> None:
+    write_arrays(tmp_path / "a.npz", [("h.3.resid_post.weight", np.eye(5, dtype=np.float32))])
+    for name, message in (("a.npz", "this model needs [192, 192]"), ("b.npz", "there is no such file")):
+        out = tmp_path / "a.atlas"
+        result = run("record", PROMPT, "--out", out, "--with-lens", "--lens-file", tmp_path / name)
+        assert_one_line(result, 1, message)
+        assert not out.exists()
+
+
 @pytest.mark.parametrize(("step", "field"), [(0, "top_logits"), (2, "target_rank"), (3, "entropy"), (4, "top_tokens")])
 def test_a_forged_lens_is_found(run: Run, sound: Path, tmp_path: Path, step: int, field: str) -> None:
     from atlas_viewer.recording.lens_records import lens_type
@@ -150,6 +240,7 @@ def test_a_sliding_context_starts_with_the_rows_of_the_first_pass(run: Run, tmp_
     ("arguments", "message"),
     [
         (("--lens-top", 3), "--lens-top: needs --with-lens"),
+        (("--lens-file", "a.npz"), "--lens-file: needs --with-lens"),
         (("--with-lens", "--lens-top", 0), "--lens-top 0: must be from 1 to 100"),
         (("--with-lens", "--lens-top", 101), "--lens-top 101: must be from 1 to 100"),
     ],

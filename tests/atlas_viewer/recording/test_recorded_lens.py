@@ -77,7 +77,7 @@ def test_a_recording_without_lens_has_none(tmp_path: Path) -> None:
 
 
 def test_a_recording_of_version_2_is_migrated(sound: Path) -> None:
-    damage(sound, "DROP TABLE lens", "DROP TABLE edits", "PRAGMA user_version = 2")
+    damage(sound, "DROP TABLE lens", "DROP TABLE edits", "DROP TABLE lens_files", "PRAGMA user_version = 2")
     written = sound.read_bytes()
     with Recording(sound) as recording:
         assert recording.lens_steps(recording.run()) == LensSteps(0, 0)
@@ -88,6 +88,13 @@ def test_a_recording_of_version_2_is_migrated(sound: Path) -> None:
     assert (found.steps, found.lost) == (STEPS, ())
 
 
+def test_a_recording_of_version_3_has_the_logit_lens(sound: Path) -> None:
+    damage(sound, "DROP TABLE lens_files", "PRAGMA user_version = 3")
+    with Recording(sound) as recording:
+        assert recording.lens_steps(recording.run()) == LensSteps(STEPS, LENS_TOP, None)
+        assert recording.lens_file(recording.run()) is None
+
+
 def test_exports_contain_every_column(sound: Path) -> None:
     with Recording(sound) as recording:
         run = recording.run()
@@ -96,7 +103,12 @@ def test_exports_contain_every_column(sound: Path) -> None:
         columns = lens_columns(recording, run)
         assert columns is not None
         lines = list(csv.DictReader(io.StringIO(lens_csv(recording, run, columns))))
-    assert exported["lens"] == {"points": ["embed.sum", "h.0.resid_post"], "steps": STEPS, "top": LENS_TOP}
+    assert exported["lens"] == {
+        "points": ["embed.sum", "h.0.resid_post"],
+        "steps": STEPS,
+        "top": LENS_TOP,
+        "file": None,
+    }
     assert arrays["lens_points"].tolist() == ["embed.sum", "h.0.resid_post"]
     assert arrays["lens_positions"].tolist() == list(range(COLUMNS))
     assert arrays["lens_steps"].tolist() == [0] * len(PROMPT_TOKENS) + list(range(1, STEPS))
@@ -237,7 +249,9 @@ def test_a_rank_below_the_known_tokens_may_change_a_little(was: int, now: int, d
     assert (found.largest > 1) == differs
 
 
-def test_the_table_is_new_in_version_3() -> None:
-    assert SCHEMA.version == 3
+def test_the_tables_are_new_in_versions_3_and_4() -> None:
+    assert SCHEMA.version == 4
+    for version in (1, 2, 3):
+        assert not any("TABLE lens_files " in statement for statement in SCHEMA.tables_of(version))
     for version in (1, 2):
         assert not any(statement.startswith("CREATE TABLE lens ") for statement in SCHEMA.tables_of(version))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from atlas_viewer.app.open_walk import open_walk
-from atlas_viewer.walk.parser import MOST_PAGES, MOST_WORDS
+from atlas_viewer.walk.parser import MOST_CHARACTERS, MOST_PAGES, MOST_WORDS
 from atlas_viewer.walk.placeholders import KNOWN
 from atlas_viewer.walk.subject import parse_subject
 from compute.weights.checkpoint import open_model
@@ -61,5 +61,5 @@ def test_the_manual_lists_every_placeholder_and_subject() -> None:
     assert len(examples) >= 12
     for text in examples:
         parse_subject(text)
-    assert f"at most {MOST_WORDS} words" in PAGE
+    assert f"at most {MOST_WORDS} words and {MOST_CHARACTERS} characters" in PAGE
     assert f"at most {MOST_PAGES} pages" in PAGE

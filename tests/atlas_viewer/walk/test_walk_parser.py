@@ -94,6 +94,8 @@ def test_subjects_get_the_names_of_the_model(text: str, resolved: tuple[Kind, st
         ("# A\nlook: whole\n{lost token}", ":3: unknown placeholder {lost token} (nearest: {last token})"),
         ("# A\nlook: whole\n{last token", ":3: a brace without its counterpart"),
         ("# A\nlook: whole\nbell \x07", r":3: a character that is not text: bell \x07"),
+        ("# A\nlook: whole\n{token 0}", ":3: unknown placeholder {token 0} (nearest: {token 1})"),
+        (f"# A\nlook: whole\n{'w' * 500}\n{'w' * 501}", ':4: page "A" has more than 1000 characters; shorten it'),
         (f"# A\nlook: whole\n{'word ' * 30}\n{'word ' * 31}", ':4: page "A" has more than 60 words'),
     ],
 )  # fmt: skip
