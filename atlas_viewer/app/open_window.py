@@ -25,8 +25,8 @@ from compute.forward.load_options import LoadOptions
 from compute.gpu.device import is_software, shared_device
 from compute.gpu.loading import Loading
 from compute.sampling.options import GenerateOptions
-from compute.text.tokenizer import load_tokenizer
 from compute.weights.checkpoint import WeightSource, open_model
+from compute.weights.model_tokenizer import tokenizer_of
 
 from .canvas import call_later, open_window, share_clipboard, take_drops
 from .dropped_files import open_dropped
@@ -56,7 +56,7 @@ def view(
     in every run, which fit the model.
     Raises `AtlasError`s for a bad option or prompt before a window opens, `DisplayError` if none can be opened.
     """
-    tokenizer = load_tokenizer()
+    tokenizer = tokenizer_of(source)
     tokenizer.check_fits(source.config.vocabulary)
     options.checked(source.config.positions, source.config.vocabulary)
     tokenizer.encode(prompt)
@@ -69,6 +69,7 @@ def view(
     settings_store = _settings(state, canvas, playing=steps is not None)
 
     def loading(source: WeightSource) -> Loading[ModelLike]:
+        tokenizer = tokenizer_of(source)
         tokenizer.check_fits(source.config.vocabulary)
         context = min(state.options.context, source.config.positions)
         return ModelRunner.loading(source, tokenizer, replace(load, context=context), edits)

@@ -16,9 +16,9 @@ from atlas_viewer.state.protocols import ModelLike
 from compute.errors import AtlasError
 from compute.forward.load_options import LoadOptions
 from compute.gpu.loading import Loading
-from compute.text.tokenizer import load_tokenizer
 from compute.weights.checkpoint import WeightSource, open_model
 from compute.weights.fingerprint import weights_sha256
+from compute.weights.model_tokenizer import tokenizer_of
 
 _NAP_S = 0.01  # between two checks of whether the weights have been hashed
 
@@ -47,7 +47,7 @@ def loading_recorded_model(player: Player, source: WeightSource, load: LoadOptio
             )
             return player.model
         context = max(longest_context(recording.steps(run)) for run in recording.runs())
-        runner = yield from ModelRunner.loading(source, load_tokenizer(), replace(load, context=context))
+        runner = yield from ModelRunner.loading(source, tokenizer_of(source), replace(load, context=context))
     except AtlasError as error:
         playback.notice = f"the model cannot be loaded, so Strip and Map stay empty: {error}"
         return player.model

@@ -23,8 +23,9 @@ from compute.generate.generator import Generation
 from compute.gpu.device import is_software
 from compute.gpu.wgpu_native import poll
 from compute.sampling.options import GenerateOptions
-from compute.text.tokenizer import Tokenizer, load_tokenizer
+from compute.text.tokenizer import Tokenizer
 from compute.weights.checkpoint import WeightSource, open_model
+from compute.weights.model_tokenizer import tokenizer_of
 
 from . import bench_map
 from .parser import DEFAULT_PROMPT
@@ -48,9 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """The object that `--json` prints; None stands for numbers that could not be measured."""
     budget = engine_bench.QUICK if arguments.quick else Budget()
-    tokenizer = load_tokenizer()
     source = open_model(model_spec(arguments))
     try:
+        tokenizer = tokenizer_of(source)
         tokenizer.check_fits(source.config.vocabulary)
         context = source.config.positions if arguments.context is None else arguments.context
         _report_progress("loading the model")

@@ -15,7 +15,6 @@ from compute.edits.report import EditReport
 from compute.errors import UsageError
 from compute.io.escape import one_line
 from compute.lens.cell_json import number
-from compute.text.tokenizer import Tokenizer, load_tokenizer
 from compute.weights.checkpoint import model_files
 
 from .edits import edit_files, read_recordings, report_edits
@@ -157,19 +156,15 @@ def _write(path: Path, found: Comparison) -> None:
 
     title = [*_title(found), "largest difference at each position, relative to the tensor's largest value in A"]
     names = [tensor.name for tensor in found.tensors]
-    picture = HeatMap(title, names, _columns(found, load_tokenizer()), found.rows, text=None, root=True)
+    picture = HeatMap(title, names, _columns(found), found.rows, text=None, root=True)
     write_heat_map(path, picture, {"Description": "\n".join(title)})
 
 
-def _columns(found: Comparison, tokenizer: Tokenizer) -> list[str]:
+def _columns(found: Comparison) -> list[str]:
     """The positions with their tokens, those of B where they differ."""
-    vocabulary = next(tensor.shape[-1] for tensor in reversed(found.tensors))
     columns = []
     for position in found.positions:
         tokens = dict.fromkeys((found.tokens_a[position - found.start_a], found.tokens_b[position - found.start_b]))
-        texts = (
-            one_line(tokenizer.token_label(token)) if tokenizer.vocabulary == vocabulary else f"id:{token}"
-            for token in tokens
-        )
+        texts = (one_line(found.labels.get(token, f"id:{token}")) for token in tokens)
         columns.append(f"{position} {'/'.join(texts)}")
     return columns

@@ -20,8 +20,8 @@ from atlas_viewer.recording.verify import DIFFERENT, IDENTICAL, WITHIN, Verdict,
 from atlas_viewer.state.quoting import quoted
 from compute.api.opening import engine_of
 from compute.errors import RecordingError, UsageError
-from compute.text.tokenizer import load_tokenizer
 from compute.weights.fingerprint import weights_sha256
+from compute.weights.model_tokenizer import tokenizer_of
 
 from .output_paths import check_target
 from .session_source import recorded_source, recorded_weights
@@ -102,7 +102,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         source = recorded_source(arguments, recording.head)
         check_shape(recording, source.name, source.config)
         sha256 = weights_sha256(source)
-        tokenizer = load_tokenizer()
+        tokenizer = tokenizer_of(source)
         tokenizer.check_fits(source.config.vocabulary)
         engine = engine_of(
             source,

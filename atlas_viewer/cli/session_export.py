@@ -12,8 +12,8 @@ from atlas_viewer.recording.playback import RecordedRun, check_shape, longest_co
 from atlas_viewer.recording.reader import Recording
 from compute.errors import OutputError, RecordingError, UsageError
 from compute.io.output_files import output_folder, output_path, write_output
-from compute.text.tokenizer import load_tokenizer
 from compute.weights.checkpoint import model_files
+from compute.weights.model_tokenizer import tokenizer_of
 
 from .output_paths import check_folder, check_replaced, check_target, recording_files
 from .session_lens import SUFFIXES, export_lens
@@ -105,7 +105,7 @@ def _pictures(arguments: argparse.Namespace, recording: Recording) -> None:
         check_shape(recording, source.name, source.config)
         runner = ModelRunner.load(
             source,
-            load_tokenizer(),
+            tokenizer_of(source),
             load_options(arguments, longest_context(run.all_steps), recorded_weights(arguments, recording.head)),
         )
         pictures = RunPictures(runner, run, arguments.size, camera, panels=arguments.panels, maps=maps)

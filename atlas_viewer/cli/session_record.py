@@ -17,10 +17,10 @@ from compute.lens.lens_cells import DEFAULT_TOP, MAX_TOP
 from compute.lens.lens_file import LensFile, read_lens_file
 from compute.lens.lens_matrices import LensMatrices
 from compute.models.architectures import describe
-from compute.text.tokenizer import load_tokenizer
 from compute.views.statistics import StatisticsPass
 from compute.weights.checkpoint import open_model
 from compute.weights.fingerprint import weights_sha256
+from compute.weights.model_tokenizer import tokenizer_of
 
 from .edits import report_edits
 from .generate import Stream
@@ -40,7 +40,7 @@ def record(arguments: argparse.Namespace) -> int:
     source = open_model(model_spec(arguments))
     lens_file = None if arguments.lens_file is None else read_lens_file(arguments.lens_file, describe(source.config))
     sha256 = weights_sha256(source)
-    tokenizer = load_tokenizer()
+    tokenizer = tokenizer_of(source)
 
     def make_capturer(engine: Engine, rows: int) -> StepCapturer:
         measure = StatisticsPass(engine, histograms=False) if statistics else None

@@ -20,8 +20,8 @@ from compute.generate.generator import Generation
 from compute.generate.step_capture import StepCapturer
 from compute.models.architectures import describe
 from compute.sampling.options import GenerateOptions
-from compute.text.tokenizer import load_tokenizer
 from compute.weights.checkpoint import WeightSource, open_model
+from compute.weights.model_tokenizer import tokenizer_of
 
 from .edits import check_edits, given_edits
 from .main import INTERRUPTED
@@ -108,7 +108,7 @@ def open_generation(
     prompt, edits = read_prompt(arguments.prompt), given_edits(arguments)
     source = source or open_model(model_spec(arguments))
     options = generate_options(arguments, source.config.positions, source.config.vocabulary)
-    tokenizer = load_tokenizer()
+    tokenizer = tokenizer_of(source)
     tokens = Texts(source.name, source.config.vocabulary, tokenizer).ids(prompt)
     if len(tokens) > options.context:
         note(f"the prompt has {len(tokens)} tokens; the context keeps the last {options.context} of them")

@@ -7,8 +7,8 @@ import argparse
 from atlas_viewer.app.open_walk import open_walk
 from atlas_viewer.app.open_window import view
 from compute.models.architectures import describe
-from compute.text.tokenizer import load_tokenizer
 from compute.weights.checkpoint import open_model
+from compute.weights.model_tokenizer import tokenizer_of
 
 from .edits import check_edits, given_edits
 from .output_paths import check_target, generation_files
@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     source = open_model(model_spec(arguments))
     walk = None if arguments.walk is None else open_walk(arguments.walk, source.config)
     options = generate_options(arguments, source.config.positions, source.config.vocabulary)
-    check_edits(edits, describe(source.config), len(load_tokenizer().encode(prompt)), None)
+    check_edits(edits, describe(source.config), len(tokenizer_of(source).encode(prompt)), None)
     view(
         source,
         prompt,

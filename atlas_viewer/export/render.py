@@ -29,8 +29,8 @@ from compute.gpu.device import shared_device
 from compute.io.output_files import write_output
 from compute.models.tensor_index import parse_tensor_index
 from compute.sampling.options import GenerateOptions
-from compute.text.tokenizer import load_tokenizer
 from compute.weights.checkpoint import WeightSource
+from compute.weights.model_tokenizer import tokenizer_of
 
 from .map_picture import write_map
 
@@ -96,7 +96,7 @@ def render(
     picture names in its metadata. Closes `source`. Raises `AtlasError`s.
     """
     try:
-        runner = ModelRunner.load(source, load_tokenizer(), replace(load, context=options.context), edits)
+        runner = ModelRunner.load(source, tokenizer_of(source), replace(load, context=options.context), edits)
         generation = runner.start(prompt, options)
         generation.run()
         if view == "map" and not panels:

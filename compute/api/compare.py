@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gc
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +41,7 @@ class Comparison:
     first_diverging_step: of two recordings the first step, from 0, at which the tokens of their runs differ or one has
     ended; None when they are the same, or when A or B is not a recording.
     rows: float64 [tensors, positions], the largest difference of each row, relative as in `tensors`.
-    report_a, report_b: what the edits of each have done.
+    report_a, report_b: what the edits of each have done. labels: the tokens of both, without a fitting tokenizer none.
     """
 
     a: str
@@ -58,6 +58,7 @@ class Comparison:
     rows: np.ndarray
     report_a: EditReport
     report_b: EditReport
+    labels: Mapping[int, str] = field(default_factory=dict)
 
 
 def compare(
@@ -131,7 +132,10 @@ def _run(
         found = {name: Differing(name, shape, common.start) for name, shape in shapes.items()}
         last, report_b = _difference(loaded, other, common, kept, found)
     changes = token_changes(kept.last, last, _TOP)
+    labels = {}
     if loaded.fits_tokenizer:
+        shown = {*one.text[one.start :], *other.text[other.start :]}
+        labels = {token: loaded.tokenizer.token_label(token) for token in shown}
         changes = [replace(one, text=loaded.tokenizer.token_text(one.token)) for one in changes]
     return Comparison(
         a=one.operand.shown,
@@ -148,6 +152,7 @@ def _run(
         rows=np.stack([tensor.rows() for tensor in found.values()]),
         report_a=report_a,
         report_b=report_b,
+        labels=labels,
     )
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from compute.errors import UsageError, option
 from compute.forward.load_options import LoadOptions
-from compute.text.tokenizer import load_tokenizer
 from compute.weights.checkpoint import WeightSource, open_model
+from compute.weights.model_tokenizer import tokenizer_of
 
 from .model import Model
 from .opening import Opener, engine_of
@@ -56,5 +56,6 @@ def load(
 def loaded(opener: Opener, options: LoadOptions) -> Model:
     """The model whose weights `opener` opens; it is called again whenever a weight is read."""
     source: WeightSource = opener()
+    tokenizer = tokenizer_of(source)  # first, because it is quick to fail
     engine = engine_of(source, options)
-    return Model(engine, Weights(opener, source, engine.dtype), load_tokenizer())
+    return Model(engine, Weights(opener, source, engine.dtype), tokenizer)

@@ -80,6 +80,11 @@ class LoadedModel:
         return self._tokenizer
 
     @property
+    def any_tokenizer(self) -> Tokenizer:
+        """The tokenizer, even if the model has another vocabulary."""
+        return self._tokenizer
+
+    @property
     def fits_tokenizer(self) -> bool:
         """True when the tokenizer has the model's vocabulary, so that tokens have texts."""
         return self._tokenizer.vocabulary == self.config.vocabulary

@@ -16,8 +16,9 @@ from compute.forward.load_options import LoadOptions
 from compute.io.escape import one_line
 from compute.models.architectures import describe
 from compute.models.config import ModelConfig
-from compute.text.tokenizer import load_tokenizer
+from compute.text.tokenizer import Tokenizer
 from compute.weights.checkpoint import open_model
+from compute.weights.model_tokenizer import tokenizer_of
 
 from .loaded_model import LoadedModel
 from .texts import Texts
@@ -132,7 +133,7 @@ def _side(
     if prompt is None:
         raise UsageError(f"{operand.shown}: is a model, which needs a text; give {option('prompt')}")
     config = operand.config
-    texts = Texts(operand.shown, config.vocabulary, load_tokenizer())
+    texts = Texts(operand.shown, config.vocabulary, _tokenizer(operand))
     context = operand.model.context if operand.model is not None else options.context or config.positions
     text = texts.fitting(prompt, context, config.positions)
     return Side(operand, text, 0, len(text), edits, options.context)
@@ -175,6 +176,17 @@ def _config(spec: str) -> ModelConfig:
     source = open_model(spec)
     source.close()
     return source.config
+
+
+def _tokenizer(operand: Operand) -> Tokenizer:
+    if operand.model is not None:
+        return operand.model.any_tokenizer
+    assert operand.spec is not None
+    source = open_model(operand.spec)
+    try:
+        return tokenizer_of(source)
+    finally:
+        source.close()
 
 
 def _spec(spec: str) -> str:

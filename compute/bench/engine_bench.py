@@ -44,7 +44,7 @@ QUICK = Budget(seconds=1.0, longest=8.0)
 def endless(tokenizer: Tokenizer) -> Tokenizer:
     """A copy of `tokenizer` without an end-of-text token, which random weights could draw at any time."""
     unending = copy.copy(tokenizer)
-    unending.end_of_text = _NO_TOKEN
+    unending.end_of_text, unending.ends = _NO_TOKEN, frozenset()
     return unending
 
 

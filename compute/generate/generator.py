@@ -80,7 +80,7 @@ class Generation:
         engine.sampler.set_options(options, tokenizer.end_of_text)
         engine.write_history(self.tokens[self._base :], text_start=self._base)
         engine.mark_cached(self.tokens, self._valid_rows)
-        if steps and steps[-1].token == tokenizer.end_of_text:
+        if steps and steps[-1].token in tokenizer.ends:
             self._finish("end_of_text")
         elif len(steps) >= options.max_new_tokens:
             self._finish("length")
@@ -105,9 +105,9 @@ class Generation:
 
     @property
     def continuation(self) -> str:
-        """The generated text, without the end-of-text token."""
+        """The generated text, without tokens that end it."""
         generated = self.tokens[len(self.prompt_tokens) :]
-        return self.tokenizer.decode([t for t in generated if t != self.tokenizer.end_of_text])
+        return self.tokenizer.decode([t for t in generated if t not in self.tokenizer.ends])
 
     @property
     def tokens_per_second(self) -> float:
@@ -292,7 +292,7 @@ class Generation:
         self.steps.append(
             step_record(draw, plan.context_start, plan.rows, self.options.temperature, self._token_text, forward_ms)
         )
-        if draw.token == self.tokenizer.end_of_text:
+        if draw.token in self.tokenizer.ends:
             self.engine.completed(plan)  # passes submitted after it add no row
             self._finish("end_of_text")
         elif len(self.steps) == self.options.max_new_tokens:

@@ -1,57 +1,96 @@
-"""GPT-2's tokenizer, read from an llm.c file: a header of 256 int32, then a length byte and the bytes of each token."""
+"""Text to token ids and back, the same for every kind of tokenizer, and GPT-2's, which is embedded."""
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-
-import numpy as np
 
 from assets import TOKENIZER
 from compute.errors import PromptError, TokenizerError
-from compute.io.escape import one_line
-from compute.io.system_errors import read_errors_as
 
-from .byte_pairs import BytePairs
+from .chat import ChatPrompt, ChatTemplate, Turn, shielded, unshielded
 
+END_OF_TEXT = "<|endoftext|>"
+# Of llm.c's tokenizer files.
 MAGIC = 20240328
 VERSION = 2
 HEADER_BYTES = 1024
-END_OF_TEXT = "<|endoftext|>"
 _NUMBER = re.compile("[0-9]{1,10}")  # a token id; Python refuses to convert thousands of digits
 
 
-class Tokenizer:
-    """Encodes text as token ids and decodes them."""
+class Tokenizer(ABC):
+    """Encodes text as token ids and decodes them.
 
-    def __init__(self, name: str, tokens: list[bytes], end_of_text: int) -> None:
-        """`tokens[id]` is a token's bytes; ids are BPE merge ranks. `end_of_text` is the id of `<|endoftext|>`."""
+    end_of_text: the token that ends a text; `ends` contains it and any others that end a generation. special: control
+    tokens, which stand for no text; written out in a prompt, they become their ids. begin: the token that `encode` puts
+    before a text, None for models without one. chat: how turns become a text, None for models without a template.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        tokens: list[bytes],
+        end_of_text: int,
+        *,
+        special: frozenset[int] = frozenset(),
+        ends: frozenset[int] = frozenset(),
+        begin: int | None = None,
+        chat: ChatTemplate | None = None,
+    ) -> None:
+        """`tokens[id]` is a token's bytes, of a special token its name."""
         self.name = name
         self.vocabulary = len(tokens)
         self.end_of_text = end_of_text
+        self.ends = ends | {end_of_text}
+        self.special = special
+        self.begin = begin
+        self.chat = chat
         self._tokens = tokens
-        ranks = {token: id for id, token in enumerate(tokens) if id != end_of_text}
-        self._pairs = BytePairs(name, ranks, {END_OF_TEXT: end_of_text})
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of `text`. Empty text becomes one `<|endoftext|>`; `<|endoftext|>` in the text becomes its token.
+        """Token ids of `text`, which may have any length. Special tokens in it, by their names, become their ids.
 
-        All encoding goes through this method. `text` may have any length. Raises `PromptError` when `text` contains
-        lone surrogates, which Python produces for bytes that are not valid UTF-8.
+        A model's own token for the beginning comes first, unless the text begins with it. Empty text becomes that
+        token, or one end-of-text token where there is none. All encoding goes through this method and `encode_chat`.
+        Raises `PromptError` when `text` contains lone surrogates, which Python produces for bytes that are not UTF-8.
         """
-        if not isinstance(text, str):
-            raise PromptError(f"prompt: is of type {type(text).__name__}; give a text")
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            # tiktoken would silently insert a replacement character.
-            raise PromptError(
-                f"prompt: character {error.start + 1} (U+{ord(text[error.start]):04X}) is not valid text;"
-                " give the prompt as UTF-8"
-            ) from None
-        return self._pairs.encode(text) or [self.end_of_text]
+        _check_text(text)
+        ids = self._ids(text)
+        if self.begin is not None and ids[:1] != [self.begin]:
+            ids.insert(0, self.begin)
+        return ids or [self.end_of_text]
+
+    def encode_chat(self, turns: Sequence[Turn]) -> ChatPrompt:
+        """The text that the model's chat template makes of `turns`, and its token ids.
+
+        Names of special tokens become their ids where the template writes them, but stay text inside the turns. Raises
+        `PromptError` for turns that the template refuses, or when the model has no template or a broken one.
+        """
+        if self.chat is None:
+            raise PromptError(f"{self.name}: has no chat template; give the prompt as plain text")
+        for turn in turns:
+            _check_text(turn.content)
+        names = self.special_names
+        rendered = self.chat.render([Turn(turn.role, shielded(turn.content, names)) for turn in turns])
+        text = unshielded(rendered, names)
+        ids = self._ids(text) if text == rendered else self._ids_of_shielded(rendered)
+        return ChatPrompt(tuple(turns), text, ids or [self.end_of_text])
+
+    @abstractmethod
+    def _ids(self, text: str) -> list[int]:
+        """Token ids of `text`, none added; special tokens in it become their ids."""
+
+    def _ids_of_shielded(self, text: str) -> list[int]:
+        """As `_ids`, of a text in which some names of special tokens are shielded, so that they stay text."""
+        raise PromptError(f"{self.name}: cannot encode the name of a special token inside a turn; remove it")
+
+    @functools.cached_property
+    def special_names(self) -> tuple[str, ...]:
+        """The names of the special tokens, longest first."""
+        return tuple(sorted((self.token_text(id) for id in self.special), key=lambda name: (-len(name), name)))
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text of `ids`; bytes that are not UTF-8 become U+FFFD. Raises IndexError for an id out of range."""
@@ -102,8 +141,22 @@ class Tokenizer:
             )
 
 
+def _check_text(text: str) -> None:
+    """Raise `PromptError` for a value that is not a string, or one that cannot be encoded as UTF-8."""
+    if not isinstance(text, str):
+        raise PromptError(f"prompt: is of type {type(text).__name__}; give a text")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        # The libraries would silently insert a replacement character.
+        raise PromptError(
+            f"prompt: character {error.start + 1} (U+{ord(text[error.start]):04X}) is not valid text;"
+            " give the prompt as UTF-8"
+        ) from None
+
+
 def load_tokenizer(path: Path | None = None) -> Tokenizer:
-    """Read the llm.c tokenizer file (version 2) at `path`, by default the embedded one.
+    """Read the llm.c tokenizer file (version 2) at `path`, by default the embedded one, which is GPT-2's.
 
     Raises `TokenizerError` when it cannot be read, is truncated or too long, or its tokens cannot encode every text.
     """
@@ -116,64 +169,7 @@ def _embedded() -> Tokenizer:
 
 
 def _read(path: Path) -> Tokenizer:
-    shown = one_line(path)
-    advice = "give the path of an llm.c tokenizer file"
-    with read_errors_as(TokenizerError, shown, advice), path.open("rb") as file:
-        # Read the header first: a file given by mistake may be a model of many gigabytes.
-        count, end_of_text = _checked_header(file.read(HEADER_BYTES), shown)
-        data = file.read()
-    tokens = _tokens(data, count, shown)
-    _check_tokens(tokens, end_of_text, shown)
-    return Tokenizer(path.name, tokens, end_of_text)
+    # Only here, because models with other tokenizers do not need its library.
+    from .gpt2_tokenizer import read_gpt2_tokenizer
 
-
-def _checked_header(header: bytes, shown: str) -> tuple[int, int]:
-    """Number of tokens and the id of `<|endoftext|>`. Raises `TokenizerError`."""
-    if len(header) < HEADER_BYTES:
-        raise TokenizerError(
-            f"{shown}: has {len(header)} bytes, fewer than the {HEADER_BYTES} of the header; fetch or copy it again"
-        )
-    magic, version, count, end_of_text = (int(number) for number in np.frombuffer(header, "<i4", count=4))
-    if magic != MAGIC:
-        raise TokenizerError(f"{shown}: is not an llm.c tokenizer (magic {magic}, not {MAGIC}); check the path")
-    if version != VERSION:
-        raise TokenizerError(f"{shown}: tokenizer version {version} is not supported; use a file of version {VERSION}")
-    if not 0 <= end_of_text < count:
-        raise TokenizerError(
-            f"{shown}: the header gives {count} tokens and puts {END_OF_TEXT} at {end_of_text}, which is impossible;"
-            " fetch or copy it again"
-        )
-    return count, end_of_text
-
-
-def _tokens(data: bytes, count: int, shown: str) -> list[bytes]:
-    """Split `data` into exactly `count` tokens. Raises `TokenizerError`."""
-    tokens: list[bytes] = []
-    at = 0
-    while len(tokens) < count:
-        # If the length byte itself is missing, the slice is empty.
-        length = data[at] if at < len(data) else 1
-        token = data[at + 1 : at + 1 + length]
-        if len(token) < length:
-            raise TokenizerError(f"{shown}: is truncated after {len(tokens)} of {count} tokens; fetch or copy it again")
-        tokens.append(token)
-        at += 1 + length
-    if at < len(data):
-        raise TokenizerError(f"{shown}: has {len(data) - at} extra bytes after {count} tokens; fetch or copy it again")
-    return tokens
-
-
-def _check_tokens(tokens: list[bytes], end_of_text: int, shown: str) -> None:
-    """Refuse tokens that BPE cannot use: tiktoken would panic, or never produce some ids."""
-    ids: dict[bytes, int] = {}
-    for id, token in enumerate(tokens):
-        if not token and id != end_of_text:
-            raise TokenizerError(f"{shown}: token {id} is empty; use another file")
-        if token in ids:
-            raise TokenizerError(f"{shown}: tokens {ids[token]} and {id} are identical ({token!r}); use another file")
-        ids[token] = id
-    missing = [byte for byte in range(256) if ids.get(bytes([byte]), end_of_text) == end_of_text]
-    if missing:
-        raise TokenizerError(
-            f"{shown}: has no token for {len(missing)} of 256 bytes (the first is {missing[0]:#04x}); use another file"
-        )
+    return read_gpt2_tokenizer(path)

@@ -13,6 +13,7 @@ class Letters:
     def __init__(self, vocabulary: int, *, ends: bool = True) -> None:
         self.vocabulary = vocabulary
         self.end_of_text = vocabulary - 1 if ends else 0xFFFFFF
+        self.ends = frozenset([self.end_of_text])
 
     def encode(self, text: str) -> list[int]:
         return [ord(letter) - ord("a") for letter in text]

@@ -222,7 +222,8 @@ def test_declared_dependencies_are_those_imported() -> None:
 
 
 def test_what_the_tests_import_is_declared() -> None:
-    assert third_party(("tests",)) <= declared(PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"])
+    known = declared(PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"])
+    assert third_party(("tests",)) <= known | {"torch", "transformers"}  # references, never necessary
 
 
 def test_every_dependency_is_pinned_without_an_address() -> None:
