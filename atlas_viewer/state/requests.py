@@ -73,6 +73,18 @@ class Use:
 
 
 @dataclass(frozen=True)
+class ApplyEdits:
+    """Give the model the list of edits of the state as it is then.
+
+    edits: their texts now, for recordings. reruns: run the text again from the first token that the change affects;
+    otherwise the edits apply from the next token on.
+    """
+
+    edits: tuple[str, ...] = ()
+    reruns: bool = True
+
+
+@dataclass(frozen=True)
 class SaveTrace:
     """Write lines of the debug trace to a file."""
 
@@ -190,7 +202,7 @@ class StopFetch:
     """Stop the download; the part that has arrived is kept."""
 
 
-RunRequest = Generate | Pause | Stop | Continue | ResumeWith | Undo | Branch | ShowRun | Use | SaveTrace
+RunRequest = Generate | Pause | Stop | Continue | ResumeWith | Undo | Branch | ShowRun | Use | SaveTrace | ApplyEdits
 SessionRequest = Record | EndRecording | RecordVideo | EndVideo | BackToRecording
 ModelRequest = OpenModel | LookUpModel | FetchModel | StopFetch
 WindowRequest = Screenshot | OpenRecording | CloseRecording | OpenRecordingWindow | SaveTensors | StopSaving

@@ -17,6 +17,7 @@ from .attribution_view import AttributionView
 from .camera import StripCamera
 from .candidates import LogitsView
 from .distribution import Distribution
+from .edit_list import EditList
 from .explanation import Explanation
 from .formula_card import FormulaCard
 from .inspection import Inspection
@@ -84,6 +85,7 @@ class State:
     ui: UiState = field(default_factory=UiState)
     models: ModelChoices = field(default_factory=ModelChoices)
     prompt_tokens: PromptTokens = field(default_factory=PromptTokens)
+    edits: EditList = field(default_factory=EditList)  # for the next tokens, as `options` are
     history: History = field(default_factory=History)
     preset_name: str = ""  # the name typed for a new preset
     distribution: Distribution | None = None  # the most recent one to arrive; see `current_distribution`

@@ -25,6 +25,7 @@ _RANGE = re.compile(r"\s*(-?\d+)?\s*(?:(:)\s*(-?\d+)?\s*(?::\s*(-?\d+)?\s*)?)?",
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|inf|nan)", re.ASCII | re.IGNORECASE)
 _PATH = r"""(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s"',()*]+))"""
 _FILE = re.compile(rf"(?:(?P<scale>[^\s*]+)\s*\*\s*)?{_PATH}")
+_SCALED = re.compile(rf"(?:(?P<scale>{_NUMBER.pattern})\s*\*\s*)?(?P<source>(?:mean|run)\b.*)", re.ASCII | re.DOTALL)
 _MEAN = re.compile(rf"mean\s*\(\s*{_PATH}\s*\)")
 _RUN = re.compile(rf"run\s*\(\s*{_PATH}\s*,\s*(?P<step>\d+)\s*\)")
 _VALUES = "give a number, a .npy file, mean, mean(F.npz) or run(F.atlas, STEP)"
@@ -163,19 +164,26 @@ def _value(text: str, value: str) -> Value:
         raise UsageError(f"{_shown(text)}: has no value; {_VALUES}")
     if _NUMBER.fullmatch(value):
         return _number(text, float(value))
-    if value == "mean":
-        return Mean()
-    if match := _MEAN.fullmatch(value):
-        return FileMean(_suffixed(text, _path(match), ".npz"))
-    if match := _RUN.fullmatch(value):
-        return FromRun(_path(match), int(match["step"]))
+    if scaled := _SCALED.fullmatch(value):
+        source = scaled["source"]
+        if source == "mean":
+            return Mean(_scale(text, scaled["scale"]))
+        if match := _MEAN.fullmatch(source):
+            return FileMean(_suffixed(text, _path(match), ".npz"), _scale(text, scaled["scale"]))
+        if match := _RUN.fullmatch(source):
+            return FromRun(_path(match), int(match["step"]), _scale(text, scaled["scale"]))
     match = _FILE.fullmatch(value)
     if match is None or (match["scale"] is not None and not _NUMBER.fullmatch(match["scale"])):
         raise UsageError(f"{_shown(text)}: {one_line(value, 40)} is not a value; {_VALUES}")
-    scale = 1.0 if match["scale"] is None else _number(text, float(match["scale"])).value
+    return ArrayFile(_suffixed(text, _path(match), ".npy"), _scale(text, match["scale"]))
+
+
+def _scale(text: str, number: str | None) -> float:
+    """The factor before a source of values, 1 without one."""
+    scale = 1.0 if number is None else _number(text, float(number)).value
     if np.isinf(scale):
         raise UsageError(f"{_shown(text)}: a vector cannot be scaled by infinity")
-    return ArrayFile(_suffixed(text, _path(match), ".npy"), scale)
+    return scale
 
 
 def _python_value(text: str, value: object) -> Value:

@@ -46,11 +46,16 @@ def resolve(
     resolved = {i: _with_value(one, source) for i, one in enumerate(placed) if not isinstance(one.edit.value, Mean)}
     order = {name: number for number, name in enumerate(description.outputs)}
     # In the order in which the model runs: no edit changes a tensor that is computed before its own.
-    means = sorted((order[one.target.point], i) for i, one in enumerate(placed) if i not in resolved)
-    for _, i in means:
+    means = sorted(
+        (order[one.target.point], i, one.edit.value.scale)
+        for i, one in enumerate(placed)
+        if isinstance(one.edit.value, Mean)
+    )
+    for _, i, scale in means:
         others = [resolved[j] for j in sorted(resolved)]
         rows = source.prompt_rows(placed[i].target, others)
-        resolved[i] = with_row(placed[i], rows.mean(axis=0, dtype=np.float64).astype(np.float32))
+        mean = rows.mean(axis=0, dtype=np.float64) * scale
+        resolved[i] = with_row(placed[i], mean.astype(np.float32))
     return tuple(resolved[i] for i in range(len(placed)))
 
 
@@ -63,8 +68,16 @@ def _with_value(placed: Placed, source: ValueSource) -> ResolvedEdit:
         case ArrayFile() as file:
             return with_values(placed, file_array(placed.edit, file))
         case FileMean() as file:
-            return with_row(placed, file_row(placed.edit, file, placed.target))
+            return with_row(placed, _times(file_row(placed.edit, file, placed.target), file.scale))
         case FromRun() as run:
             rows, start = source.recorded_rows(placed.edit, run, placed.target)
-            return with_aligned(placed, rows, start, f"step {run.step}")
+            return with_aligned(placed, _times(rows, run.scale), start, f"step {run.step}")
     raise TypeError(f"{placed.edit}: has no value yet")
+
+
+def _times(values: np.ndarray, scale: float) -> np.ndarray:
+    """The values times a factor, float32; those that become too large are infinite."""
+    if scale == 1:
+        return values
+    with np.errstate(over="ignore", invalid="ignore"):
+        return (values.astype(np.float64) * scale).astype(np.float32)
