@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from atlas_viewer.state.protocols import GenerationLike, GenerationSource, ModelLike
 from atlas_viewer.state.requests import (
+    ApplyEdits,
     Branch,
     Continue,
     FetchModel,
@@ -23,13 +24,14 @@ from atlas_viewer.state.requests import (
     Undo,
     Use,
 )
-from atlas_viewer.state.runs import Run
+from atlas_viewer.state.runs import Run, with_token
 from atlas_viewer.state.state import State
 from compute.errors import AtlasError, RecordingError, UsageError
 from compute.gpu.loading import Loading
 from compute.io.output_files import write_output
 from compute.sampling.options import GenerateOptions
 
+from .edit_control import EditControl
 from .prompt_tokenizer import PromptTokenizer
 from .step_replayer import StepReplayer
 
@@ -53,6 +55,7 @@ class RunController:
         self._changed_at: float | None = None  # time of the latest change of options that is not yet applied
         self._latest = state.options  # after the latest change
         self._prompt = PromptTokenizer(model.tokenizer, state)
+        self._edits = EditControl(state, model)
         state.model = model.summary
 
     @property
@@ -94,6 +97,7 @@ class RunController:
         texts = {token: self.model.tokenizer.token_label(token) for token in set(generation.prompt_tokens)}
         tokens = [(token, texts[token]) for token in generation.prompt_tokens]
         run = Run(prompt, generation.options, tokens, changes={0: generation.options})
+        run.set_edits(0, generation.edits)
         self._show(self.state.runs.add(run))
         self._start(generation)
         self._report()
@@ -108,7 +112,7 @@ class RunController:
                 self._resume(run, options, until)
             case Generate(prompt, options):
                 self._halt("paused")
-                self.adopt(self._generations.start(prompt, options), prompt)
+                self.adopt(self._started(prompt, options), prompt)
                 self.state.ui.remember(prompt)
             case Pause():
                 self._halt("paused")
@@ -129,6 +133,8 @@ class RunController:
                 text = [number for number, _ in run.prompt_tokens]
                 text += [step.token for step in run.steps[: index + 1]]
                 self.state.prompt = self.model.tokenizer.decode(text)
+            case ApplyEdits(_, reruns) if run is not None:
+                self._apply_edits(run, reruns=reruns)
             case SaveTrace(path, lines):
                 self._save(path, lines)
             case OpenModel() | LookUpModel() | FetchModel():
@@ -215,7 +221,8 @@ class RunController:
             self._grow(options, ResumeWith(options, until))
             return
         ending = dataclasses.replace(options, max_new_tokens=until or options.max_new_tokens)
-        generation = self._generations.start(run.prompt, ending, run.steps)
+        generation = self._started(run.prompt, ending, run.steps)
+        run.set_edits(len(run.steps), generation.edits)
         if self._sampling(options) != self._sampling(run.options_at(len(run.steps))):
             run.changes[len(run.steps)] = options
         run.options, run.until, run.done, run.stop_reason = options, until, False, None
@@ -223,6 +230,30 @@ class RunController:
         self.state.chosen = None
         self._start(generation)
         self._report()
+
+    def _started(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> GenerationLike:
+        """A generation with the edits in force."""
+        source, tokens = self._generations, self.model.tokenizer.encode(prompt)
+        self._edits.sync(tokens, len(tokens) + options.max_new_tokens)
+        return source.start(prompt, options, steps)
+
+    def _apply_edits(self, run: Run, *, reruns: bool) -> None:
+        """Continue `run` with the edits in force, or compute what they change again."""
+        busy, prompt = self.state.busy, [token for token, _ in run.prompt_tokens]
+        self._halt("paused")
+        self._edits.sync(prompt, len(prompt) + run.options.max_new_tokens)
+        wanted = self._edits.rerun(run, busy=busy) if reruns else None
+        if wanted is None:
+            if busy:
+                self._resume(run, run.options, run.until)
+            return
+        again, messages = wanted.run, list(self.state.messages)
+        if again is not run:
+            self._show(again)
+            self.state.messages += messages
+        if not wanted.finished:
+            self._set_steps(again, again.steps[: wanted.keep])
+            self._resume(again, again.options, wanted.until)
 
     @staticmethod
     def _sampling(options: GenerateOptions) -> GenerateOptions:
@@ -237,7 +268,7 @@ class RunController:
         paused = run.done and run.stop_reason in ("paused", "stopped")
         self._halt("paused")
         child = self.state.runs.branch(run, index)
-        self._set_steps(child, [*run.steps[:index], self._with_token(step, token)])
+        self._set_steps(child, [*run.steps[:index], with_token(step, token, self.model.tokenizer.token_label(token))])
         self._show(child)
         asked, done = self.state.options.max_new_tokens, len(child.steps)
         child.new_tokens = asked
@@ -247,20 +278,6 @@ class RunController:
             self._mark_paused(child)
         else:
             self._resume(child, dataclasses.replace(self.state.options, max_new_tokens=target))
-
-    def _with_token(self, step: StepRecord, token: int) -> StepRecord:
-        """The record of `step` with `token` in place of its own token; values that are not known become NaN."""
-        known = next((candidate for candidate in step.top if candidate.token == token), None)
-        unknown = float("nan")
-        return dataclasses.replace(
-            step,
-            token=token,
-            text=self.model.tokenizer.token_label(token),
-            logit=known.logit if known else unknown,
-            probability=known.probability if known else unknown,
-            model_probability=known.model_probability if known else unknown,
-            rank=step.top.index(known) + 1 if known else 0,
-        )
 
     def _set_steps(self, run: Run, steps: Sequence[StepRecord]) -> None:
         run.steps = list(steps)

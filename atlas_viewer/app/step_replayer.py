@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from atlas_viewer.state.distribution import Distribution
 from atlas_viewer.state.protocols import LogitsSource, ModelLike, ReplayLike
 from atlas_viewer.state.state import State
+from compute.edits.resolved import ResolvedEdit
 
 
 class StepReplayer:
@@ -14,6 +17,7 @@ class StepReplayer:
         self._model, self._state = model, state
         self._replay: ReplayLike | None = None
         self._replay_options = state.options  # those of `_replay`
+        self._replay_edits: Sequence[ResolvedEdit] | None = None  # likewise
         self._at: int | None = None  # the step of the shown run whose pass is in the engine
         self._asked: tuple[int, int, LogitsSource] | None = None  # run and step of the readback in flight
         self._unknown: set[int] = set()  # steps of the shown run without recorded logits
@@ -57,12 +61,10 @@ class StepReplayer:
             return False
         arrived = False
         if self._at != wanted:
-            options = run.options_at(wanted)
-            if self._replay is None or self._replay_options != options:
-                self._replay = self._model.replay(
-                    run.prompt_tokens, run.known or run.steps, options, run.recorded_edits
-                )
-                self._replay_options = options
+            options, edits = run.options_at(wanted), run.edits_at(wanted)
+            if self._replay is None or self._replay_options != options or self._replay_edits is not edits:
+                self._replay = self._model.replay(run.prompt_tokens, run.known or run.steps, options, edits)
+                self._replay_options, self._replay_edits = options, edits
             self._replay.seek(wanted)
             arrived = self._replay.advance(budget_s)
             self._at = self._replay.at

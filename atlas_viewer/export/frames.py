@@ -41,7 +41,8 @@ class RunPictures:
         """panels: draw the whole window instead of just Strip or Map; maps: if given, show Map instead of Strip."""
         self.runner, self.run = runner, run
         self._records = [step.record for step in run.all_steps]
-        self._replay = runner.replay(run.prompt_texts, self._records, run.options, run.edits)
+        self._edits = run.edits_at(0)  # of the replay
+        self._replay = runner.replay(run.prompt_texts, self._records, run.options, self._edits)
         self._camera = camera
         self._viewport: ViewportAt = maps.at if maps is not None else lambda _: None
         self._picture = _picture(runner, run, size, panels, maps)
@@ -54,9 +55,10 @@ class RunPictures:
         """Step `step` (from 0), at fraction `part` of the time until the next: uint8 [height, width, 4]. Blocks."""
         steps = self.run.all_steps
         if self._at != step:
-            if self._replay.text.options != steps[step].options:
-                texts, options = self.run.prompt_texts, steps[step].options
-                self._replay = self.runner.replay(texts, self._records, options, self.run.edits)
+            edits = self.run.edits_at(step)
+            if self._replay.text.options != steps[step].options or edits is not self._edits:
+                texts, options, self._edits = self.run.prompt_texts, steps[step].options, edits
+                self._replay = self.runner.replay(texts, self._records, options, edits)
             self._replay.go(step)
             while self.runner.paint():
                 pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from compute.edits.resolved import ResolvedEdit
 from compute.errors import AtlasError, RecordingError
 from compute.generate.replay import KnownText
 from compute.generate.steps import StepRecord
@@ -14,7 +15,7 @@ from compute.sampling.options import GenerateOptions
 
 from .edit_records import applied_edits
 from .reader import Recording
-from .records import Head, RecordedStep, RunInfo
+from .records import Head, RecordedEdit, RecordedStep, RunInfo
 
 
 class RecordedRun:
@@ -26,10 +27,9 @@ class RecordedRun:
         self.all_steps: list[RecordedStep] = recording.steps(run)
         self.prompt_tokens = list(run.prompt_tokens)
         self.options: GenerateOptions = run.options
-        try:
-            self.edits = applied_edits(run.edits, describe(recording.head.config))
-        except AtlasError as error:
-            raise RecordingError(f"{recording.shown}: run {run.id}: {error}") from None
+        self.all_edits: dict[int, tuple[ResolvedEdit, ...]] = {}  # by the first step that was computed with them
+        self._last_edits: tuple[RecordedEdit, ...] | None = None
+        self._take_edits(recording, [(0, run.edits), *((step.record.index, step.edits) for step in self.all_steps)])
         self.done = self.pass_complete = True
         self.progress = 1.0
         self.steps: list[StepRecord] = []  # the visible ones
@@ -41,9 +41,29 @@ class RecordedRun:
     def follow(self, recording: Recording) -> bool:
         """Read the steps that were recorded since the last call; True if there are any. Raises `RecordingError`."""
         new = recording.steps(self.info, len(self.all_steps))
+        self._take_edits(recording, [(step.record.index, step.edits) for step in new])
         self.all_steps += new
         self._bytes += [recording.token_bytes(step.record.token) for step in new]
         return bool(new)
+
+    def _take_edits(self, recording: Recording, edits: Sequence[tuple[int, tuple[RecordedEdit, ...]]]) -> None:
+        """Note which edits apply from which step on. Raises `RecordingError` if the model cannot have them."""
+        for step, known in edits:
+            if known != self._last_edits:
+                try:
+                    self.all_edits[step] = applied_edits(known, describe(recording.head.config))
+                except AtlasError as error:
+                    raise RecordingError(f"{recording.shown}: run {self.info.id}: {error}") from None
+                self._last_edits = known
+
+    def edits_at(self, step: int) -> tuple[ResolvedEdit, ...]:
+        """The edits with which step `step` was computed."""
+        return self.all_edits[max(index for index in self.all_edits if index <= max(step, 0))]
+
+    @property
+    def edits(self) -> tuple[ResolvedEdit, ...]:
+        """Those of the last visible step."""
+        return self.edits_at(len(self.steps) - 1)
 
     def show(self, count: int) -> None:
         """Take the state that the run had after its first `count` steps."""

@@ -88,7 +88,7 @@ class Player:
     def _fill(self, run: Run, recorded: RecordedRun) -> None:
         """Give the run everything recorded so far."""
         run.known = [step.record for step in recorded.all_steps]
-        run.recorded_edits = recorded.edits
+        run.edits = dict(recorded.all_edits)
         run.changes = {0: recorded.info.options}
         for step in recorded.all_steps:
             if run.options_at(step.record.index) != step.options:

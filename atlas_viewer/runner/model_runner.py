@@ -15,7 +15,7 @@ from compute.edits.resolved import ResolvedEdit
 from compute.edits.targets import Kind, Targets
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
-from compute.generate.edit_values import resolve_edits
+from compute.generate.edit_values import check_edit, resolve_edits
 from compute.generate.generator import Generation
 from compute.generate.replay import KnownText, Replay
 from compute.generate.step_capture import StepCapturer
@@ -60,7 +60,7 @@ class ModelRunner:
         edits: what to change in every run.
         """
         self._source, self.tokenizer, self._options = source, tokenizer, options
-        self.edits = tuple(edits)
+        self._edits = tuple(edits)
         # For a prompt and a number of tokens, on this engine.
         self._resolved: tuple[list[int], int, tuple[ResolvedEdit, ...]] | None = None
         self._listener: StepListener | None = None
@@ -104,7 +104,7 @@ class ModelRunner:
 
     def _use(self, engine: Engine) -> None:
         targets = Targets(engine.description)
-        weights = [edit for edit in self.edits if targets.find(edit.target).kind is Kind.WEIGHT]
+        weights = [edit for edit in self._edits if targets.find(edit.target).kind is Kind.WEIGHT]
         engine.set_edits(resolve_edits(engine, weights, (), None))  # first: the views find edited weights elsewhere
         self._resolved = None
         self._engine, self.strip = engine, StripPass(engine)
@@ -190,7 +190,7 @@ class ModelRunner:
             prompt,
             options,
             prompt_tokens=tokens,
-            edits=self._edits_for(tokens, len(tokens) + options.max_new_tokens),
+            edits=self.edits_for(tokens, len(tokens) + options.max_new_tokens),
             steps=steps,
             token_text=self.tokenizer.token_label,
             capturer=capturer,
@@ -209,16 +209,30 @@ class ModelRunner:
         """A replay of the passes for known steps; no token is drawn. edits: None for those of every run."""
         text = KnownText([number for number, _ in prompt_tokens], [step.token for step in steps], options)
         if edits is None:
-            edits = self._edits_for(text.prompt_tokens, len(text.prompt_tokens) + len(steps))
+            edits = self.edits_for(text.prompt_tokens, len(text.prompt_tokens) + len(steps))
         return Replay(self._engine, text, self.tokenizer.end_of_text, edits)
 
-    def _edits_for(self, prompt: Sequence[int], tokens: int) -> tuple[ResolvedEdit, ...]:
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """What every run and replay changes."""
+        return self._edits
+
+    def set_edits(self, edits: Sequence[Edit]) -> None:
+        """Change `edits` for runs and replays that begin from now on."""
+        if tuple(edits) != self._edits:
+            self._edits, self._resolved = tuple(edits), None
+
+    def check_edit(self, edit: Edit, prompt: Sequence[int], tokens: int) -> None:
+        """Raise an `AtlasError` when the model or a text of this prompt and up to `tokens` tokens cannot have it."""
+        check_edit(self._engine, edit, prompt, max(1, tokens - 1))
+
+    def edits_for(self, prompt: Sequence[int], tokens: int) -> tuple[ResolvedEdit, ...]:
         """The edits for a prompt whose text has up to `tokens` tokens; resolved once for each prompt.
 
         Values that take a pass block, which is the price of the first run of a prompt with such edits.
         """
         if self._resolved is None or self._resolved[0] != list(prompt) or self._resolved[1] < tokens:
-            edits = resolve_edits(self._engine, self.edits, prompt, max(1, tokens - 1))
+            edits = resolve_edits(self._engine, self._edits, prompt, max(1, tokens - 1))
             self._resolved = list(prompt), tokens, edits
         return self._resolved[2]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import wgpu
 
+from compute.edits.grammar import Edit
 from compute.edits.resolved import ResolvedEdit
 from compute.gpu.loading import Loading
 from compute.io.array_files import ArraySpec
@@ -33,6 +34,10 @@ class GenerationLike(Protocol):
     prompt_tokens: list[int]
     options: GenerateOptions
     steps: list[StepRecord]
+
+    @property
+    def edits(self) -> Sequence[ResolvedEdit]:
+        """What its passes change."""
 
     @property
     def continuation(self) -> str:
@@ -99,6 +104,22 @@ class GenerationSource(Protocol):
 
     def start(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> GenerationLike:
         """Begin a run, or continue one after its `steps`. Raises `UsageError`, `PromptError`."""
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """What every run and replay changes from now on."""
+
+    def set_edits(self, edits: Sequence[Edit]) -> None:
+        """Change `edits`. They have been checked."""
+
+    def check_edit(self, edit: Edit, prompt: Sequence[int], tokens: int) -> None:
+        """Raise an `AtlasError` when the model or a text of this prompt and up to `tokens` tokens cannot have it."""
+
+    def edits_for(self, prompt: Sequence[int], tokens: int) -> tuple[ResolvedEdit, ...]:
+        """`edits` for a text of this prompt and up to `tokens` tokens. Blocks if their values take a pass.
+
+        Raises `AtlasError`s.
+        """
 
     def fits(self, options: GenerateOptions) -> bool:
         """True when `start` with these options needs no larger context than is allocated."""

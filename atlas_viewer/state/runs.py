@@ -37,7 +37,9 @@ class Run:
     # The options by the first step that they apply to; step 0 has the initial ones.
     changes: dict[int, GenerateOptions] = field(default_factory=dict)
     known: Sequence[StepRecord] = ()  # in playback: all steps, including those not shown yet
-    recorded_edits: Sequence[ResolvedEdit] | None = None  # in playback: what every pass changes; None for a live run
+    # What the passes changed, by the first step of which they did; without any, the model applies its own edits.
+    edits: dict[int, Sequence[ResolvedEdit]] = field(default_factory=dict)
+    edited: bool = False  # it was made by running its parent again with other edits
     new_tokens: int = 0  # the value of New tokens when the target was chosen
     until: int = 0  # number of tokens at which the run pauses before its target; 0: it does not
 
@@ -49,6 +51,18 @@ class Run:
         """The options with which step `step` was drawn."""
         known = [index for index in self.changes if index <= step]
         return self.changes[max(known)] if known else self.options
+
+    def edits_at(self, step: int) -> Sequence[ResolvedEdit] | None:
+        """The edits with which step `step` was computed; None when they are not known."""
+        known = [index for index in self.edits if index <= step]
+        return self.edits[max(known)] if known else None
+
+    def set_edits(self, step: int, edits: Sequence[ResolvedEdit]) -> None:
+        """Note that steps from `step` on are computed with `edits`."""
+        self.edits = {index: known for index, known in self.edits.items() if index < step}
+        before = self.edits_at(step)
+        if before is None or list(before) != list(edits):
+            self.edits[step] = tuple(edits)
 
     @property
     def title(self) -> str:
@@ -92,6 +106,7 @@ class Runs:
         child = Run(run.prompt, run.options_at(index), run.prompt_tokens, list(run.steps[:index]), changes=changes)
         child.options = dataclasses.replace(child.options, max_new_tokens=run.options.max_new_tokens)
         child.parent, child.fork = run.number, index
+        child.edits = {step: edits for step, edits in run.edits.items() if step <= index}
         return self.add(child)
 
     def children(self, number: int | None) -> list[Run]:
@@ -116,3 +131,18 @@ class Runs:
 
         walk(None)
         return listed
+
+
+def with_token(step: StepRecord, token: int, text: str) -> StepRecord:
+    """The record of `step` with `token` in place of its own token; values that are not known become NaN."""
+    known = next((candidate for candidate in step.top if candidate.token == token), None)
+    unknown = float("nan")
+    return dataclasses.replace(
+        step,
+        token=token,
+        text=text,
+        logit=known.logit if known else unknown,
+        probability=known.probability if known else unknown,
+        model_probability=known.model_probability if known else unknown,
+        rank=step.top.index(known) + 1 if known else 0,
+    )

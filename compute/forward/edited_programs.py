@@ -86,17 +86,3 @@ def _same(slot: str, before: Sequence[ResolvedEdit], after: Sequence[ResolvedEdi
     one = [edit for edit in before if edit.target.slot == slot]
     other = [edit for edit in after if edit.target.slot == slot]
     return len(one) == len(other) and all(a.same(b) for a, b in zip(one, other, strict=True))
-
-
-def first_changed_row(before: Sequence[ResolvedEdit], after: Sequence[ResolvedEdit]) -> int | None:
-    """The first position whose row two lists of edits make different; None when all rows are the same."""
-    rows: list[int] = []
-    for slot in {edit.target.slot for edit in (*before, *after)}:
-        one = [edit for edit in before if edit.target.slot == slot]
-        other = [edit for edit in after if edit.target.slot == slot]
-        while one and other and one[0].same(other[0]):
-            del one[0], other[0]
-        while one and other and one[-1].same(other[-1]):
-            del one[-1], other[-1]
-        rows += [edit.first_row for edit in (*one, *other) if edit.first_row is not None]
-    return min(rows, default=None)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import wgpu
 
+from compute.edits.differences import first_changed_row
 from compute.edits.gpu_list import Effects
 from compute.edits.resolved import ResolvedEdit
 from compute.edits.targets import Kind
@@ -20,7 +21,7 @@ from compute.sampling.sampler import Sampler
 from compute.weights.checkpoint import WeightSource
 
 from .edit_points import EditPoints
-from .edited_programs import EditedPrograms, first_changed_row
+from .edited_programs import EditedPrograms
 from .load_options import LoadOptions
 from .model_memory import ModelMemory, load_memory
 from .pass_plan import POSITION_BYTES, Pass, Segment, state_of

@@ -9,9 +9,9 @@ import numpy as np
 from compute.edits.grammar import Edit
 from compute.edits.recorded import RecordedPass, recorded_pass
 from compute.edits.resolved import ResolvedEdit
-from compute.edits.resolving import resolve
+from compute.edits.resolving import place_all, resolve
 from compute.edits.targets import Kind, Target
-from compute.edits.values import FromRun
+from compute.edits.values import FromRun, Mean
 from compute.errors import UsageError
 from compute.forward.engine import Engine
 from compute.forward.whole_pass import WholePass
@@ -36,6 +36,17 @@ def resolve_edits(
     if not edits:
         return ()
     return resolve(edits, engine.description, len(prompt), limit, PassValues(engine, prompt, before))
+
+
+def check_edit(engine: Engine, edit: Edit, prompt: Sequence[int], limit: int | None = None) -> None:
+    """Raise an `AtlasError` when the model cannot have the edit, or its values cannot be had or do not fit.
+
+    See `resolve_edits`; here only values from a recorded run take a pass.
+    """
+    if isinstance(edit.value, Mean):
+        place_all([edit], engine.description, len(prompt), limit)
+    else:
+        resolve_edits(engine, [edit], prompt, limit)
 
 
 class PassValues:

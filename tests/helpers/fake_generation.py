@@ -11,7 +11,9 @@ import wgpu.utils
 
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import ModelSummary, State
-from compute.edits.resolved import ResolvedEdit
+from compute.edits.grammar import Edit
+from compute.edits.resolved import ResolvedEdit, place
+from compute.edits.targets import Targets
 from compute.errors import UsageError
 from compute.generate.steps import Candidate, StepRecord
 from compute.gpu.loading import Loading
@@ -43,6 +45,7 @@ class FakeGeneration:
         self.prompt = prompt
         self.options = options
         self.prompt_tokens = list(range(len(prompt.split())))
+        self.edits: tuple[ResolvedEdit, ...] = ()
         self.steps = list(steps)
         self.done = len(steps) >= options.max_new_tokens
         self.stop_reason = "length" if self.done else None
@@ -180,10 +183,22 @@ class FakeRunner:
         self.closed = False
         self.generations = self.map_source = self
         self.attention = self.attribution = self.lens = None
+        self.edits: tuple[Edit, ...] = ()
         self.tokenizer, self.strip, self.logits = FakeTokenizer(), FakeStrip(device), FakeLogits()
 
     def start(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> FakeGeneration:
         return FakeGeneration(prompt, options, steps)
+
+    def set_edits(self, edits: Sequence[Edit]) -> None:
+        self.edits = tuple(edits)
+
+    def check_edit(self, edit: Edit, prompt: Sequence[int], tokens: int) -> None:
+        place(edit, Targets(self.registry.description).find(edit.target), len(prompt), tokens)
+
+    def edits_for(self, prompt: Sequence[int], tokens: int) -> tuple[ResolvedEdit, ...]:
+        for edit in self.edits:
+            self.check_edit(edit, prompt, tokens)
+        return ()
 
     def close(self) -> None:
         self.closed = True
