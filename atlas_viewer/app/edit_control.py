@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from atlas_viewer.state.edit_list import adopt
+from atlas_viewer.state.edit_list import add, adopt
 from atlas_viewer.state.edit_words import short_words
 from atlas_viewer.state.protocols import GenerationSource, ModelLike
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import State
 from compute.edits.differences import first_changed_position
+from compute.edits.grammar import parse_edit
 from compute.edits.resolved import ResolvedEdit
-from compute.errors import AtlasError, RecordingError
+from compute.errors import AtlasError, RecordingError, UsageError
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,16 @@ class EditControl:
             except AtlasError as error:
                 edits.problems[entry.number] = str(error)
                 self._state.messages.append(str(error))
+
+    def patch(self, target: str, number: int, step: int) -> None:
+        """Add an edit that sets `target` to what it is at a step of a run. The model is idle. Raises `AtlasError`s."""
+        run = self._state.runs.all.get(number)
+        if run is None or not 0 <= step <= len(run.steps):
+            raise UsageError(f"patch {target}: there is no step {step} of run {number}")
+        tokens = [*(token for token, _ in run.prompt_tokens), *(known.token for known in run.steps[:step])]
+        context = run.options_at(step).context
+        edit = self._source.captured(parse_edit(f"{target} = 0"), tokens, context, run.edits_at(step) or ())
+        add(self._state, edit, f"from run {number}, step {step + 1}")
 
     def rerun(self, run: Run, *, busy: bool) -> Rerun | None:
         """What has to be shown now that the list has changed; None when it changes nothing of the run.

@@ -15,6 +15,7 @@ from atlas_viewer.state.requests import (
     Generate,
     LookUpModel,
     OpenModel,
+    PatchFrom,
     Pause,
     Request,
     ResumeWith,
@@ -24,7 +25,7 @@ from atlas_viewer.state.requests import (
     Undo,
     Use,
 )
-from atlas_viewer.state.runs import Run, with_token
+from atlas_viewer.state.runs import Run, drawing, with_token
 from atlas_viewer.state.state import State
 from compute.errors import AtlasError, RecordingError, UsageError
 from compute.gpu.loading import Loading
@@ -135,6 +136,13 @@ class RunController:
                 self.state.prompt = self.model.tokenizer.decode(text)
             case ApplyEdits(_, reruns) if run is not None:
                 self._apply_edits(run, reruns=reruns)
+            case PatchFrom(target, number, step):
+                busy = self.state.busy
+                self._halt("paused")
+                self._replayer.forget()
+                self._edits.patch(target, number, step)
+                if busy and run is not None:
+                    self._resume(run, run.options, run.until)
             case SaveTrace(path, lines):
                 self._save(path, lines)
             case OpenModel() | LookUpModel() | FetchModel():
@@ -223,7 +231,7 @@ class RunController:
         ending = dataclasses.replace(options, max_new_tokens=until or options.max_new_tokens)
         generation = self._started(run.prompt, ending, run.steps)
         run.set_edits(len(run.steps), generation.edits)
-        if self._sampling(options) != self._sampling(run.options_at(len(run.steps))):
+        if drawing(options) != drawing(run.options_at(len(run.steps))):
             run.changes[len(run.steps)] = options
         run.options, run.until, run.done, run.stop_reason = options, until, False, None
         run.new_tokens = self.state.options.max_new_tokens
@@ -254,11 +262,6 @@ class RunController:
         if not wanted.finished:
             self._set_steps(again, again.steps[: wanted.keep])
             self._resume(again, again.options, wanted.until)
-
-    @staticmethod
-    def _sampling(options: GenerateOptions) -> GenerateOptions:
-        """The options, with those that do not affect draws set to fixed values."""
-        return dataclasses.replace(options, max_new_tokens=1, top=0)
 
     def _branch(self, run: Run, index: int, token: int) -> None:
         """Show a branch; it continues unless `run` is paused."""

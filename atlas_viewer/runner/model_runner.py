@@ -15,7 +15,7 @@ from compute.edits.resolved import ResolvedEdit
 from compute.edits.targets import Kind, Targets
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
-from compute.generate.edit_values import check_edit, resolve_edits
+from compute.generate.edit_values import captured, check_edit, resolve_edits
 from compute.generate.generator import Generation
 from compute.generate.replay import KnownText, Replay
 from compute.generate.step_capture import StepCapturer
@@ -225,6 +225,10 @@ class ModelRunner:
     def check_edit(self, edit: Edit, prompt: Sequence[int], tokens: int) -> None:
         """Raise an `AtlasError` when the model or a text of this prompt and up to `tokens` tokens cannot have it."""
         check_edit(self._engine, edit, prompt, max(1, tokens - 1))
+
+    def captured(self, edit: Edit, tokens: Sequence[int], context: int, edits: Sequence[ResolvedEdit]) -> Edit:
+        """`edit` with its target's values in a pass over `tokens` with `edits`. Blocks. Raises `AtlasError`s."""
+        return captured(self._engine, edit, tokens, min(context, self._engine.context), edits)
 
     def edits_for(self, prompt: Sequence[int], tokens: int) -> tuple[ResolvedEdit, ...]:
         """The edits for a prompt whose text has up to `tokens` tokens; resolved once for each prompt.

@@ -192,7 +192,7 @@ def remove(state: State, number: int) -> None:
     apply(state)
 
 
-def move(state: State, number: int, by: int) -> None:
+def reorder(state: State, number: int, by: int) -> None:
     """Move an entry down the list by `by`, up by a negative number."""
     entries = list(state.edits.entries)
     at = next((index for index, one in enumerate(entries) if one.number == number), None)

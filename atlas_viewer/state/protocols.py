@@ -115,6 +115,12 @@ class GenerationSource(Protocol):
     def check_edit(self, edit: Edit, prompt: Sequence[int], tokens: int) -> None:
         """Raise an `AtlasError` when the model or a text of this prompt and up to `tokens` tokens cannot have it."""
 
+    def captured(self, edit: Edit, tokens: Sequence[int], context: int, edits: Sequence[ResolvedEdit]) -> Edit:
+        """`edit` with its target's values in a pass over the last `context` of `tokens` with `edits`. Blocks.
+
+        Raises `AtlasError`s.
+        """
+
     def edits_for(self, prompt: Sequence[int], tokens: int) -> tuple[ResolvedEdit, ...]:
         """`edits` for a text of this prompt and up to `tokens` tokens. Blocks if their values take a pass.
 

@@ -85,6 +85,15 @@ class ApplyEdits:
 
 
 @dataclass(frozen=True)
+class PatchFrom:
+    """Add an edit that sets `target` to what it is at step `step` of a run of this window, by its number."""
+
+    target: str
+    run: int
+    step: int
+
+
+@dataclass(frozen=True)
 class SaveTrace:
     """Write lines of the debug trace to a file."""
 
@@ -202,7 +211,9 @@ class StopFetch:
     """Stop the download; the part that has arrived is kept."""
 
 
-RunRequest = Generate | Pause | Stop | Continue | ResumeWith | Undo | Branch | ShowRun | Use | SaveTrace | ApplyEdits
+RunRequest = (
+    Generate | Pause | Stop | Continue | ResumeWith | Undo | Branch | ShowRun | Use | SaveTrace | ApplyEdits | PatchFrom
+)
 SessionRequest = Record | EndRecording | RecordVideo | EndVideo | BackToRecording
 ModelRequest = OpenModel | LookUpModel | FetchModel | StopFetch
 WindowRequest = Screenshot | OpenRecording | CloseRecording | OpenRecordingWindow | SaveTensors | StopSaving

@@ -146,3 +146,8 @@ def with_token(step: StepRecord, token: int, text: str) -> StepRecord:
         model_probability=known.model_probability if known else unknown,
         rank=step.top.index(known) + 1 if known else 0,
     )
+
+
+def drawing(options: GenerateOptions) -> GenerateOptions:
+    """The options, with those that do not affect draws set to fixed values."""
+    return dataclasses.replace(options, max_new_tokens=1, top=0)

@@ -23,6 +23,8 @@ from compute.sampling.options import GenerateOptions
 from compute.sampling.options_json import options_from_json
 
 from . import arrangement, layout_text, recent_files
+from .edit_files import parse_lines
+from .edit_list import EditList
 from .presets import BUILT_IN, bad_name
 from .start_marker import StartMarker
 from .state import State
@@ -102,6 +104,15 @@ def _presets(values: object) -> dict[str, GenerateOptions]:
     return {name: options_from_json(options).checked(_ANY_SIZE, _ANY_SIZE) for name, options in saved.items()}
 
 
+def _edit_presets(values: object) -> dict[str, list[str]]:
+    saved = msgspec.convert(values, dict[str, list[str]])
+    for name, lines in saved.items():
+        if bad_name(name):
+            raise ValueError
+        parse_lines(lines, EditList())
+    return saved
+
+
 def _recent(value: object) -> list[str]:
     return msgspec.convert(value, list[str])[: recent_files.KEPT]
 
@@ -120,6 +131,7 @@ _CHECKS: Mapping[str, Callable[[object], Any]] = {
     "arrangement": one_of(("", *arrangement.NAMES)),
     "view": one_of(VIEWS),
     "presets": _presets,
+    "edit_presets": _edit_presets,
     "prompts": _as(list[str]),
     "chip_colour": one_of(CHIP_COLORS),
     "seed_locked": _as(bool),
@@ -131,7 +143,7 @@ _CHECKS: Mapping[str, Callable[[object], Any]] = {
     "recent": _recent,
     "timeline": _as(bool),
 }
-_COPIED = ("hidden", "presets", "prompts", "recent")  # their values can change in place
+_COPIED = ("hidden", "presets", "edit_presets", "prompts", "recent")  # their values can change in place
 _RENAMED = {"chip_colour": "chip_color"}  # keys that differ from the names of their fields
 
 
@@ -189,7 +201,8 @@ class SettingsStore:
         """The values to save, cheap to create and compare, because no text is copied."""
         ui = self._state.ui
         plain = tuple(getattr(ui, _field(key)) for key in _CHECKS if key not in _COPIED)
-        return (*plain, frozenset(ui.hidden), tuple(ui.presets.items()), tuple(ui.prompts), tuple(ui.recent))
+        edits = tuple((name, tuple(lines)) for name, lines in ui.edit_presets.items())
+        return (*plain, frozenset(ui.hidden), tuple(ui.presets.items()), edits, tuple(ui.prompts), tuple(ui.recent))
 
     def frame(self, now: float, dragging: bool) -> None:
         """Save changes that are old enough. now: time in seconds; dragging: True while a mouse button is down."""

@@ -18,6 +18,7 @@ from .camera import StripCamera
 from .candidates import LogitsView
 from .distribution import Distribution
 from .edit_list import EditList
+from .edit_menu import EditMenu
 from .explanation import Explanation
 from .formula_card import FormulaCard
 from .inspection import Inspection
@@ -86,6 +87,7 @@ class State:
     models: ModelChoices = field(default_factory=ModelChoices)
     prompt_tokens: PromptTokens = field(default_factory=PromptTokens)
     edits: EditList = field(default_factory=EditList)  # for the next tokens, as `options` are
+    edit_menu: EditMenu = field(default_factory=EditMenu)
     history: History = field(default_factory=History)
     preset_name: str = ""  # the name typed for a new preset
     distribution: Distribution | None = None  # the most recent one to arrive; see `current_distribution`

@@ -27,6 +27,7 @@ class UiState:
     arrangement: str = ""  # the default arrangement that `layout` has; empty for the user's own
     view: str = "Map"  # the view in front, of `VIEWS`; "Atlas" is Strip
     presets: dict[str, GenerateOptions] = field(default_factory=dict)  # the user's own, by name
+    edit_presets: dict[str, list[str]] = field(default_factory=dict)  # named lists of edits, see `edit_files`
     prompts: list[str] = field(default_factory=list)  # earlier prompts, newest last
     chip_color: str = "probability"
     seed_locked: bool = True  # otherwise each run draws a new seed
@@ -61,6 +62,7 @@ class UiState:
     drawers: list[str] = field(default_factory=list)  # names of the panels open over the picture, newest last
     tools: bool = True  # Strip and Map show their tools
     details: bool = True  # Strip and Map show the color bar and a line about a value
+    held_action: str = ""  # name of the action that lasts as long as its key is held
     quitting: bool = False
 
     def remember(self, prompt: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from atlas_viewer.state import navigation, selecting
 from atlas_viewer.state.navigation import fit, go_to_makers, makers, on_map, open_attention, open_map, zoom
@@ -12,9 +11,11 @@ from atlas_viewer.state.state import State
 from atlas_viewer.state.ui_state import THEME_NAMES
 
 from . import file_dialogs, walk_actions
+from .action import Action
 from .attention_actions import next_order, next_step
 from .attribution_actions import can_explain, next_section, open_largest, reset_aim
 from .color_actions import adjust, next_chip_color, next_curve, next_palette, next_range, reset_colors, toggle_sampling
+from .edit_actions import EDIT_ACTIONS
 from .file_actions import choose_in_window, choose_model, choose_picture, choose_recording, open_save
 from .lens_actions import next_lens_color
 from .panel_titles import DRAWERS, title
@@ -44,28 +45,6 @@ from .selection_actions import (
 from .timeline_actions import can_advance, first_step, go_to_timeline, last_step, toggle_timeline
 
 _UNITS_PER_PRESS = 100.0  # wheel units for one press of + or -
-
-
-def _always(_state: State) -> bool:
-    return True
-
-
-@dataclass(frozen=True)
-class Action:
-    """A command. `chord`: keys joined by +, empty for none; ignored while text is being typed, unless `anywhere`."""
-
-    name: str
-    title: str
-    menu: str
-    run: Callable[[State], None]
-    chord: str = ""
-    enabled: Callable[[State], bool] = _always
-    anywhere: bool = False
-    reason: Callable[[], str] = str  # why this machine cannot do it, as shown to the user; empty when it can
-
-    def possible(self, state: State) -> bool:
-        """True when it can be done now."""
-        return not self.reason() and self.enabled(state)
 
 
 def _has_model(state: State) -> bool:
@@ -282,6 +261,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("focus.Distribution", "Go to Distribution", "View", _focus("Distribution"), "D"),
     Action("focus.Session", f"Go to {title('Session')}", "View", _focus("Session"), "R"),
+    *EDIT_ACTIONS,
     Action("view.larger", "Larger interface", "View", _size(1), "Ctrl++", anywhere=True),
     Action("view.smaller", "Smaller interface", "View", _size(-1), "Ctrl+-", anywhere=True),
     Action("view.automatic", "Automatic interface size", "View", _automatic_size, "Ctrl+0", anywhere=True),

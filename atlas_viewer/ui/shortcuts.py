@@ -8,11 +8,13 @@ from imgui_bundle import imgui
 
 from atlas_viewer.state.state import State
 
-from .actions import ACTIONS, Action
+from .action import Action
+from .actions import ACTIONS
 
 _KEYS = {
     "Enter": imgui.Key.enter, "Space": imgui.Key.space, "Backspace": imgui.Key.backspace, "Escape": imgui.Key.escape,
-    "Tab": imgui.Key.tab, "End": imgui.Key.end, "Home": imgui.Key.home, "Up": imgui.Key.up_arrow,
+    "Tab": imgui.Key.tab, "Delete": imgui.Key.delete,
+    "End": imgui.Key.end, "Home": imgui.Key.home, "Up": imgui.Key.up_arrow,
     "Down": imgui.Key.down_arrow, "Left": imgui.Key.left_arrow, "Right": imgui.Key.right_arrow,
     ".": imgui.Key.period, ",": imgui.Key.comma, "/": imgui.Key.slash, "[": imgui.Key.left_bracket,
     "PageUp": imgui.Key.page_up, "PageDown": imgui.Key.page_down, "]": imgui.Key.right_bracket,
@@ -63,10 +65,22 @@ def pressed(chord: str) -> bool:
 def handle(state: State) -> None:
     """Run the actions whose keys are pressed in this frame."""
     io = imgui.get_io()
+    _release(state)
     for action in ACTIONS:
         if not action.chord or not pressed(action.chord) or not _applies(state, action, io):
             continue
         action.run(state)
+        if action.release is not None:
+            state.ui.held_action = action.name
+
+
+def _release(state: State) -> None:
+    """End an action that lasts as long as its key is held, once it is up or the window has lost the keyboard."""
+    held = next((action for action in ACTIONS if action.name == state.ui.held_action), None)
+    if held is None or held.release is None or imgui.is_key_down(imgui_key(parts(held.chord)[1])):
+        return
+    state.ui.held_action = ""
+    held.release(state)
 
 
 def _applies(state: State, action: Action, io: imgui.IO) -> bool:

@@ -15,7 +15,7 @@ from . import fonts
 
 @dataclass(frozen=True)
 class Colors:
-    """One theme. It has one accent color; amber and cyan are for pictures, `mark` for the selection, red for errors."""
+    """One theme. It has one accent color; amber and cyan are for pictures, red for errors."""
 
     accent: ImVec4
     accent_dim: ImVec4
@@ -25,6 +25,7 @@ class Colors:
     primary_active: ImVec4
     on_primary: ImVec4
     mark: ImVec4  # outlines of what the selection highlights
+    edit: ImVec4  # what edits have changed
     error: ImVec4
     error_back: ImVec4
     text: ImVec4
@@ -51,6 +52,7 @@ THEMES = {
         primary_active=ImVec4(0.13, 0.33, 0.66, 1.0),
         on_primary=ImVec4(0.97, 0.98, 1.00, 1.0),
         mark=ImVec4(0.72, 1.00, 0.25, 1.0),
+        edit=ImVec4(1.00, 0.42, 0.86, 1.0),
         error=ImVec4(1.00, 0.45, 0.42, 1.0),
         error_back=ImVec4(0.24, 0.09, 0.10, 1.0),
         text=ImVec4(0.90, 0.92, 0.95, 1.0),
@@ -75,6 +77,7 @@ THEMES = {
         primary_active=ImVec4(0.09, 0.32, 0.70, 1.0),
         on_primary=ImVec4(1.0, 1.0, 1.0, 1.0),
         mark=ImVec4(0.13, 0.48, 0.02, 1.0),
+        edit=ImVec4(0.70, 0.05, 0.55, 1.0),
         error=ImVec4(0.76, 0.11, 0.10, 1.0),
         error_back=ImVec4(1.00, 0.89, 0.88, 1.0),
         text=ImVec4(0.09, 0.11, 0.14, 1.0),
@@ -93,6 +96,7 @@ THEMES = {
 }
 # For Strip and Map, whose colors are the same in both themes.
 ON_PICTURE, PIN_ON_PICTURE, MARK_ON_PICTURE = THEMES["dark"].text, THEMES["dark"].accent, THEMES["dark"].mark
+EDIT_ON_PICTURE = THEMES["dark"].edit
 OUTLINE = 0.12  # width of an outline around what is selected, in ems
 now = THEMES["dark"]  # the current colors; `apply` changes them
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from compute.edits.captured import as_given, bounded
 from compute.edits.grammar import Edit
 from compute.edits.recorded import RecordedPass, recorded_pass
-from compute.edits.resolved import ResolvedEdit
+from compute.edits.resolved import ResolvedEdit, place, with_aligned
 from compute.edits.resolving import place_all, resolve
-from compute.edits.targets import Kind, Target
+from compute.edits.targets import Kind, Target, Targets
 from compute.edits.values import FromRun, Mean
 from compute.errors import UsageError
 from compute.forward.engine import Engine
@@ -49,6 +50,20 @@ def check_edit(engine: Engine, edit: Edit, prompt: Sequence[int], limit: int | N
         resolve_edits(engine, [edit], prompt, limit)
 
 
+def captured(engine: Engine, edit: Edit, tokens: Sequence[int], context: int, edits: Sequence[ResolvedEdit]) -> Edit:
+    """`edit` with the values that its target has, with `edits`, in the pass over the last `context` of `tokens`.
+
+    Without an index of positions it selects those of the pass. Blocks. Raises `AtlasError`s.
+    """
+    target = Targets(engine.description).find(edit.target)
+    start = max(0, len(tokens) - context)
+    edit = bounded(edit, target, start, len(tokens))
+    engine.set_edits(edits)
+    rows, start = PassValues(engine, tokens).rows(target, context)
+    placed = place(edit, target, len(tokens), len(tokens))
+    return as_given(with_aligned(placed, rows, start, "the pass"))
+
+
 class PassValues:
     """A `ValueSource` that runs passes on an engine, which no generation may use at the same time."""
 
@@ -60,6 +75,11 @@ class PassValues:
         """See `ValueSource`. Of a prompt longer than the context the rows are those of its last context."""
         self._engine.set_edits([*self._before, *edits])
         return self._rows(target, self._prompt, self._engine.context)[0]
+
+    def rows(self, target: Target, context: int) -> tuple[np.ndarray, int]:
+        """The target in the pass over the last `context` tokens of the text, with the edits in force, and the position
+        of the first of them. Shapes as in `recorded_rows`."""
+        return self._rows(target, self._prompt, context)
 
     def recorded_rows(self, edit: Edit, value: FromRun, target: Target) -> tuple[np.ndarray, int]:
         """See `ValueSource`. Raises `UsageError` for a recording of another model."""

@@ -195,6 +195,9 @@ class FakeRunner:
     def check_edit(self, edit: Edit, prompt: Sequence[int], tokens: int) -> None:
         place(edit, Targets(self.registry.description).find(edit.target), len(prompt), tokens)
 
+    def captured(self, edit: Edit, tokens: Sequence[int], context: int, edits: Sequence[ResolvedEdit]) -> Edit:
+        return edit
+
     def edits_for(self, prompt: Sequence[int], tokens: int) -> tuple[ResolvedEdit, ...]:
         for edit in self.edits:
             self.check_edit(edit, prompt, tokens)

@@ -21,6 +21,8 @@ from . import (
     discard,
     distribution,
     drawers,
+    edit_menu,
+    edits,
     formula_card,
     help_bubble,
     inspector,
@@ -65,6 +67,7 @@ _PANELS: tuple[tuple[ModuleType, str, str, str], ...] = (
     (logits, "bottom", "tables", "below"),
     (inspector, "bottom", "right, bottom", "right, bottom"),
     (sampling, "bottom", "left, middle", "left, middle"),
+    (edits, "bottom", "left, middle", "left, middle"),
     (distribution, "bottom", "tables", "below"),
     (tensors, "middle", "tables", "below"),
     (trace, "middle", "tables", "below"),
@@ -129,6 +132,7 @@ def draw_all(state: State, services: Services) -> None:
                 imgui.set_window_focus(name)
         _bring_to_front(ui, focused)
     formula_card.draw(state)
+    edit_menu.draw(state)
     walk_overlay.draw(state)
     wavefront_bar.draw(state)
     messages.draw(state)

@@ -19,6 +19,7 @@ from compute.views.attention_colors import ATTENTION_COLORS, AttentionColors
 from compute.views.attention_head import SCORES, WEIGHTS, MatrixPicture
 from compute.views.palettes import Rgb
 
+from . import edit_marks
 from .attention_letters import SMALL, small_elided, small_text, small_width, upward_text
 from .view_common import CLICK
 from .widgets import packed
@@ -51,6 +52,7 @@ def draw(
             canvas.add_image(picture, low, high)
         canvas.add_rect(ImVec2(low.x - 1, low.y - 1), ImVec2(high.x + 1, high.y + 1), packed(theme.now.line))
         _marks(view, low, box.side)
+        edit_marks.on_pattern(state, view, low, box.side)
         above = layout.title + (layout.column_label if box.labels else 0)
         _title(state, box, ImVec2(low.x, low.y - above))
         if box.labels:

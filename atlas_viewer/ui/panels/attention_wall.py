@@ -12,6 +12,7 @@ from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, widget_tracking
 from compute.views.attention_wall import WallPicture
 
+from . import edit_marks
 from .attention_letters import SMALL, small_text, small_width
 from .widgets import packed
 
@@ -36,6 +37,10 @@ def draw(state: State, box: WallBox, corner: ImVec2, picture: imgui.ImTextureRef
     if picture is not None:
         canvas.add_image(picture, start, end)
     _labels(view, box, start, positions)
+    for layer, number in sorted(edit_marks.heads(state)):
+        head = view.heads.index((layer, number)) if (layer, number) in view.heads else None
+        if head in positions and head is not None:
+            _edited(box, start, positions.index(head), f"edited L{layer}H{number}")
     for head, color, thickness in ((hovered, theme.now.text_dim, 1.0), (view.chosen, theme.now.accent, 2.0)):
         if head is not None and head in positions:
             low = _tile(box, start, positions.index(head))
@@ -45,6 +50,15 @@ def draw(state: State, box: WallBox, corner: ImVec2, picture: imgui.ImTextureRef
                 ImVec2(low.x + box.side + edge, low.y + box.side + edge),
                 packed(color), 0.0, thickness,
             )  # fmt: skip
+
+
+def _edited(box: WallBox, start: ImVec2, position: int, identity: str) -> None:
+    """Mark the tile of an edited head: a corner above its diagonal, where there is no weight."""
+    low = _tile(box, start, position)
+    right, size = low.x + box.side, max(box.side / 3, 4.0)
+    corners = ImVec2(right - size, low.y), ImVec2(right, low.y), ImVec2(right, low.y + size)
+    imgui.get_window_draw_list().add_triangle_filled(*corners, packed(theme.EDIT_ON_PICTURE))
+    widget_tracking.mark(identity, corners[0], corners[2])
 
 
 def _positions(view: AttentionView, box: WallBox) -> tuple[int | None, ...]:

@@ -94,14 +94,14 @@ def on_strip(state: State, selection: Selection) -> np.ndarray:
             if info.span is None or box is None:
                 continue
             for first, last in strip_runs(info, boxes, info.span):
-                parts = _lines(first, last, box.columns)
+                parts = lines(first, last, box.columns)
                 found += [(box.x + x, box.y + y, wide, high) for x, y, wide, high in parts]
         return np.array(found, np.float64).reshape(-1, 4)
 
     return keep(f"strip {_use(state, selection)}", (*_key(state, target), Same(sheet)), make)
 
 
-def _lines(first: int, last: int, columns: int) -> list[tuple[int, int, int, int]]:
+def lines(first: int, last: int, columns: int) -> list[tuple[int, int, int, int]]:
     """Column, row, width and height of the parts of a run of cells that wraps after `columns`: at most three."""
     (top, left), (bottom, right) = divmod(first, columns), divmod(last + 1, columns)
     if top == bottom:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from imgui_bundle import ImVec2, imgui
 
+from atlas_viewer.state import edited_places, selecting
 from atlas_viewer.state.inspection import Inspection, Pin, shown_value
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, widget_tracking
@@ -38,9 +39,22 @@ def _focus(state: State, services: Services) -> None:
         return
     _facts(state, services)
     info = state.inspection.tensors.get(element.name)
+    _edit(state)
     value_histogram.draw(state, element.name)
     if info is not None:
         hint(info.sentence)
+
+
+def _edit(state: State) -> None:
+    """The edits that have changed the value, and a button that opens the menu for editing it."""
+    element = state.inspection.single(state.inspection.focus) if state.inspection.focus is not None else None
+    if element is None:
+        return
+    for edit in edited_places.edits_of_element(state, element):
+        wrapped(f"edited: {edit}", theme.now.edit)
+    if widget_tracking.button("Edit ...###edit inspected"):
+        state.edit_menu.open(selecting.of_element(state, element))
+    tooltip("Zero, scale or set the value, its row, its column or its head; patch it, or steer  Ctrl+E")
 
 
 def _facts(state: State, services: Services) -> None:

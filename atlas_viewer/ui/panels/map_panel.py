@@ -22,7 +22,17 @@ from atlas_viewer.ui import theme, widget_tracking
 from atlas_viewer.ui.services import Services
 from compute.errors import UsageError
 
-from . import color_bar, color_controls, drawers, map_marks, map_overlay, minimap, picture_marks
+from . import (
+    color_bar,
+    color_controls,
+    drawers,
+    edit_marks,
+    map_marks,
+    map_overlay,
+    map_rectangle,
+    minimap,
+    picture_marks,
+)
 from .map_frame import Frame
 from .toolbar import Tool, button_width, toolbar
 from .view_common import (
@@ -41,7 +51,7 @@ from .widgets import hint, packed, tooltip
 
 NAME = navigation.MAP
 
-_HINT = "wheel zooms, drag pans, double-click goes to the weights behind a value, G goes to a name"
+_HINT = "wheel zooms, drag pans, double-click goes to the weights behind a value, G goes to a name, Ctrl+E edits"
 _FIELD = 22.0  # ems
 _STEPPED = 4.0  # minimum pixels per cell at which arrow keys step from cell to cell
 _BACK, _FORWARD = 3, 4  # imgui's numbers for a mouse's side buttons
@@ -87,6 +97,8 @@ def draw(state: State, services: Services) -> None:
         )
         picture_marks.image(state, services.map, start, end, thread.boxes if thread.some else None)
         picture_marks.outlines(state, marks.boxes)
+        edit_marks.on_map(state, frame)
+        map_rectangle.draw(state, frame)
         if maps.minimap is not None:
             picture_marks.uncover(services.map, frame, maps.minimap)
         _labels(state, frame, services.tokenizer)
@@ -156,7 +168,7 @@ def _mouse(state: State, frame: Frame) -> None:
     """Handle wheel, drag, clicks and hovering on the picture, which must be the last item."""
     io, maps, inspection = imgui.get_io(), state.map, state.inspection
     moved = bool(io.mouse_delta.x or io.mouse_delta.y)
-    if imgui.is_item_active() and moved:
+    if imgui.is_item_active() and moved and state.edit_menu.drag is None:
         maps.camera.drag(io.mouse_delta.x * frame.ratio, io.mouse_delta.y * frame.ratio, *maps.size)
     if not imgui.is_item_hovered() and not imgui.is_item_active():
         if not inspection.keyed and navigation.on_map(state):
@@ -173,6 +185,8 @@ def _mouse(state: State, frame: Frame) -> None:
     inspection.hover(element, moved)
     if element is not None and not inspection.keyed:
         state.hovered = selecting.of_element(state, element)
+    if map_rectangle.drag(state, element):
+        return
     if imgui.is_mouse_clicked(imgui.MouseButton_.right) and element is not None:
         imgui.set_window_focus()  # as a left click does, so that the arrow keys move the pin
         inspection.pin(element)

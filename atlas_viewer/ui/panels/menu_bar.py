@@ -13,13 +13,13 @@ from atlas_viewer.ui.actions import ACTIONS
 from . import activity, recent, selection_line
 from .widgets import dim, tooltip
 
-MENUS = ("File", "Run", "Atlas", "Map", "View", "Help")
+MENUS = ("File", "Run", "Atlas", "Map", "Edits", "View", "Help")
 # Actions with a line above them, which divides their menu into groups.
 _GROUPS = frozenset({
     "app.screenshot", "session.open", "session.record", "session.play", "app.quit",
     "run.play", "run.previous", "runs.parent", "runs.rename",
     "atlas.in", "atlas.deselect", "atlas.sampling", "atlas.trace",
-    "map.back", "map.minimap",
+    "map.back", "map.minimap", "edits.undo", "edits.off", "focus.Edits",
     "focus.Prompt", "view.larger", "view.theme",
     "app.explain", "walk.guided", "app.about",
 })  # fmt: skip

@@ -8,7 +8,8 @@ from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import widget_tracking
-from atlas_viewer.ui.actions import Action, matching
+from atlas_viewer.ui.action import Action
+from atlas_viewer.ui.actions import matching
 
 from .modal import modal
 from .widgets import dim, tooltip

@@ -18,7 +18,7 @@ from atlas_viewer.state.strip_labels import Letters, strip_labels
 from atlas_viewer.ui import theme, widget_tracking
 from atlas_viewer.ui.services import Services
 
-from . import color_bar, color_controls, drawers, highlight_cache, picture_marks
+from . import color_bar, color_controls, drawers, edit_marks, highlight_cache, picture_marks
 from .toolbar import toolbar
 from .view_common import (
     ALARM,
@@ -93,6 +93,7 @@ def draw(state: State, services: Services) -> None:
     canvas.push_clip_rect(start, end, True)
     picture_marks.outlines(state, boxes)
     canvas.pop_clip_rect()
+    edit_marks.on_strip(state, start, end)
     _marks(state, start, width, height)
     _labels(state, start, width, height, margin)
     if state.ui.details:

@@ -17,7 +17,7 @@ from compute.models.names import split_name
 from compute.models.tensor_index import TensorIndex
 from compute.views.statistics import TensorStatistics
 
-from . import highlight_cache, plots, value_histogram
+from . import edit_marks, highlight_cache, plots, value_histogram
 from .widgets import hint, packed, tooltip
 
 NAME = "Tensors"
@@ -93,12 +93,12 @@ def _table(state: State, lines: list[Row]) -> None:
             tooltip(_AXIS)
     hovered = inspection.cursor.name if inspection.cursor else None
     marked = _row_of(lines, inspection.tensors.get(hovered) if hovered else None)
-    lit = highlight_cache.names(state)
+    lit, edited = highlight_cache.names(state), frozenset(edit_marks.boxes(state))
     clipper = imgui.ListClipper()
     clipper.begin(len(lines))
     while clipper.step():
         for number in range(clipper.display_start, clipper.display_end):
-            _row(state, lines[number], number == marked, lit)
+            _row(state, lines[number], number == marked, lit, edited)
     # The list scrolls to the tensor under the cursor only once per tensor, so that it can still be scrolled by hand.
     if marked is not None and inspection.marked != hovered:
         height = imgui.get_text_line_height() + 2 * imgui.get_style().cell_padding.y
@@ -120,8 +120,8 @@ def _row_of(lines: list[Row], info: TensorInfo | None) -> int | None:
     return heading
 
 
-def _row(state: State, line: Row, marked: bool, lit: frozenset[str]) -> None:
-    """Draw a row. marked: the mouse is over its tensor; lit: names of the tensors with something highlighted."""
+def _row(state: State, line: Row, marked: bool, lit: frozenset[str], edited: frozenset[str]) -> None:
+    """Draw a row. marked: the mouse is over its tensor; lit, edited: names of highlighted and of edited tensors."""
     inspection = state.inspection
     imgui.table_next_row()
     if marked:
@@ -139,6 +139,11 @@ def _row(state: State, line: Row, marked: bool, lit: frozenset[str]) -> None:
     chosen = focus is not None and focus.name == info.name
     corner = imgui.get_cursor_screen_pos()
     clicked, _ = widget_tracking.selectable(f"  {split_name(info.name)[1]}###{info.name}", chosen, span_all)
+    if info.name in edited:
+        start = ImVec2(corner.x + 1.5 * theme.em(_LIT), corner.y)
+        edge = ImVec2(start.x + theme.em(_LIT), corner.y + imgui.get_text_line_height())
+        imgui.get_window_draw_list().add_rect_filled(start, edge, packed(theme.now.edit))
+        widget_tracking.mark(f"edited {info.name}", start, edge)
     if info.name in lit:
         end = ImVec2(corner.x + theme.em(_LIT), corner.y + imgui.get_text_line_height())
         imgui.get_window_draw_list().add_rect_filled(corner, end, packed(theme.now.mark))
@@ -148,7 +153,8 @@ def _row(state: State, line: Row, marked: bool, lit: frozenset[str]) -> None:
     if clicked:
         show(state, TensorIndex(info.name))
     missing = info.span is None and not on_map(state)
-    tooltip(info.sentence + ("\nNot on Strip: a click inspects its first value." if missing else ""))
+    changed = "\nEdits change values of it." if info.name in edited else ""
+    tooltip(info.sentence + changed + ("\nNot on Strip: a click inspects its first value." if missing else ""))
     imgui.table_next_column()
     imgui.text_colored(theme.now.text_dim, " x ".join(map(str, info.shape)))
     _numbers(state, info)

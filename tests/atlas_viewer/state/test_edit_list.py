@@ -39,7 +39,7 @@ def test_switches_strength_and_order() -> None:
     one, two, three = (entry.number for entry in state.edits.entries)
     edit_list.switch(state, one)
     edit_list.set_strength(state, two, 0.5)
-    edit_list.move(state, three, -1)
+    edit_list.reorder(state, three, -1)
     assert _active(state) == [THIRD, "h.1.resid_post += 1"]
     edit_list.remove(state, three)
     assert _active(state) == ["h.1.resid_post += 1"]
