@@ -15,6 +15,7 @@ from atlas_viewer.state.state import State
 from compute.models.registry import Registry
 
 from .attribution_updater import AttributionUpdater
+from .edit_effects import EditEffects
 from .inspection_updater import InspectionUpdater
 from .lens_updater import LensUpdater
 
@@ -34,6 +35,7 @@ class Displays:
         self._latest: tuple[Registry, int] | None = None  # the registry, and how many passes it had, at the last note
         self._attention = AttentionDisplay(state, backend)
         self._attribution, self._lens = AttributionUpdater(state), LensUpdater(state)
+        self._effects = EditEffects(state)
         self._unshown = False  # a pass has arrived that neither the strip nor the inspection shows
         self._shown_at = 0.0
 
@@ -45,7 +47,7 @@ class Displays:
     @property
     def pending(self) -> bool:
         """True while Strip, Map or the inspection has yet to show the latest pass, so that more frames are drawn."""
-        waiting = self._attention.pending or self._attribution.pending or self._lens.pending
+        waiting = self._attention.pending or self._attribution.pending or self._lens.pending or self._effects.pending
         return self._strip.pending or self._unshown or self._map.pending or waiting
 
     def follow(self, model: ModelLike) -> None:
@@ -65,6 +67,7 @@ class Displays:
             return
         self._latest = latest
         self._unshown = True
+        self._effects.passed()
         self._strip.passed()
         self._map.passed()
 
@@ -88,6 +91,7 @@ class Displays:
                 updater.painted()
             self._strip.lay_out()
             self._unshown, self._shown_at = False, now
+        self._effects.frame(model)
         self._follow_attention(model)
         self._attention.frame(now, interval, pass_complete)
         self._attribution.follow(model)

@@ -51,12 +51,13 @@ class EditControl:
         a recording of the model is available.
         """
         source, edits = self._source, self._state.edits
-        edits.problems.clear()
+        before, edits.problems = edits.problems, {}
         source.set_edits(edits.active)
         try:
             source.edits_for(prompt, tokens)
         except AtlasError:
             self._find_problems(source, prompt, tokens)
+            self._state.messages += [text for number, text in edits.problems.items() if before.get(number) != text]
             source.set_edits(edits.active)
 
     def _find_problems(self, source: GenerationSource, prompt: Sequence[int], tokens: int) -> None:
@@ -67,7 +68,6 @@ class EditControl:
                     source.check_edit(edit, prompt, tokens)
             except AtlasError as error:
                 edits.problems[entry.number] = str(error)
-                self._state.messages.append(str(error))
 
     def patch(self, target: str, number: int, step: int) -> None:
         """Add an edit that sets `target` to what it is at a step of a run. The model is idle. Raises `AtlasError`s."""

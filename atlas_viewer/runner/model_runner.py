@@ -10,6 +10,7 @@ import numpy as np
 from atlas_viewer.state import proof
 from atlas_viewer.state.protocols import GenerationSource, MapSource, StepListener
 from atlas_viewer.state.state import ModelSummary
+from compute.edits.gpu_list import PendingEffects
 from compute.edits.grammar import Edit
 from compute.edits.resolved import ResolvedEdit
 from compute.edits.targets import Kind, Targets
@@ -225,6 +226,10 @@ class ModelRunner:
     def check_edit(self, edit: Edit, prompt: Sequence[int], tokens: int) -> None:
         """Raise an `AtlasError` when the model or a text of this prompt and up to `tokens` tokens cannot have it."""
         check_edit(self._engine, edit, prompt, max(1, tokens - 1))
+
+    def request_effects(self) -> PendingEffects | None:
+        """Fetch what the edits in force have changed so far, without waiting; None without edits."""
+        return self._engine.request_effects()
 
     def captured(self, edit: Edit, tokens: Sequence[int], context: int, edits: Sequence[ResolvedEdit]) -> Edit:
         """`edit` with its target's values in a pass over `tokens` with `edits`. Blocks. Raises `AtlasError`s."""

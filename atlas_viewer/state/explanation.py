@@ -31,6 +31,7 @@ PANELS = {
     "Sampling": "These settings decide how the next token is drawn from the probabilities.",
     "Distribution": "All probabilities of a step, sorted, and what the sampling options leave of them.",
     "Attribution": "What each head, MLP, bias and embedding adds to the score of a token. The parts sum to it.",
+    "Edits": "Edits change numbers inside the model while it runs; each has a switch and a strength.",
     "Tensors": "Every tensor of the model, with statistics of the latest pass; click one to show it.",
     "Trace": "Statistics of every tensor in the latest pass, as lines of text.",
     "Run status": "The model, the adapter that it runs on, and how fast.",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import wgpu
 
+from compute.edits.gpu_list import PendingEffects
 from compute.edits.grammar import Edit
 from compute.edits.resolved import ResolvedEdit
 from compute.gpu.loading import Loading
@@ -114,6 +115,9 @@ class GenerationSource(Protocol):
 
     def check_edit(self, edit: Edit, prompt: Sequence[int], tokens: int) -> None:
         """Raise an `AtlasError` when the model or a text of this prompt and up to `tokens` tokens cannot have it."""
+
+    def request_effects(self) -> PendingEffects | None:
+        """Fetch what the edits in force have changed so far, without waiting; None without edits."""
 
     def captured(self, edit: Edit, tokens: Sequence[int], context: int, edits: Sequence[ResolvedEdit]) -> Edit:
         """`edit` with its target's values in a pass over the last `context` of `tokens` with `edits`. Blocks.

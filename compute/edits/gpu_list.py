@@ -9,6 +9,7 @@ import numpy as np
 import wgpu
 
 from compute.gpu.kernels import Resource
+from compute.gpu.wgpu_native import Readback
 
 from .resolved import ResolvedEdit
 from .selection import Span
@@ -31,6 +32,22 @@ class Effects:
 
     changed: tuple[int, ...]
     empty_rows: int
+
+
+@dataclass(frozen=True, eq=False)
+class PendingEffects:
+    """Counts on their way to the host. edits: what was in force; slots: the index of each in the counts."""
+
+    edits: tuple[ResolvedEdit, ...]
+    readback: Readback
+    slots: tuple[int, ...]
+
+    def take(self) -> Effects | None:
+        """The effects once they have arrived, None until then. Never blocks."""
+        if not self.readback.ready:
+            return None
+        data = np.frombuffer(self.readback.read(), np.uint32)
+        return Effects(tuple(int(data[1 + slot]) for slot in self.slots), int(data[0]))
 
 
 class EditList:
@@ -78,6 +95,19 @@ class EditList:
         data = np.frombuffer(self._device.queue.read_buffer(self._counts), np.uint32)
         numbers = {id(edit): int(data[1 + index]) for index, edit in enumerate(self._edits)}
         return Effects(tuple(numbers[id(edit)] for edit in edits), int(data[0]))
+
+    def request_effects(self, edits: Sequence[ResolvedEdit]) -> PendingEffects:
+        """Fetch what each of `edits`, which were written last, has changed in the passes submitted so far.
+
+        Does not wait.
+        """
+        readback = Readback(self._device, self._counts.size, "values changed by edits")
+        encoder = self._device.create_command_encoder()
+        encoder.copy_buffer_to_buffer(self._counts, 0, readback.buffer, 0, self._counts.size)
+        self._device.queue.submit([encoder.finish()])
+        readback.request()
+        numbers = {id(edit): index for index, edit in enumerate(self._edits)}
+        return PendingEffects(tuple(edits), readback, tuple(numbers[id(edit)] for edit in edits))
 
     def _keep_counts(self, counts: wgpu.GPUBuffer, edits: Sequence[ResolvedEdit], every: bool) -> None:
         """Bring the counts into the order of `edits`; those of other edits begin at 0."""

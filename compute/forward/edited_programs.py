@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from compute.edits.gpu_list import EditList, Effects
+from compute.edits.gpu_list import EditList, Effects, PendingEffects
 from compute.edits.resolved import ResolvedEdit
 from compute.edits.targets import Kind
 from compute.models.operations import Attention
@@ -75,6 +75,10 @@ class EditedPrograms:
             return None
         scores, pattern = self._points.attention(attention)
         return None if scores == pattern == NOWHERE else (self._points, scores, pattern)
+
+    def request_effects(self) -> PendingEffects | None:
+        """Fetch the effects without waiting; None without edits."""
+        return self._list.request_effects(self.edits) if self._list is not None and self.edits else None
 
     def effects(self) -> Effects:
         """What the edits have changed since they were set. Blocks."""

@@ -9,7 +9,7 @@ import numpy as np
 import wgpu
 
 from compute.edits.differences import first_changed_row
-from compute.edits.gpu_list import Effects
+from compute.edits.gpu_list import Effects, PendingEffects
 from compute.edits.resolved import ResolvedEdit
 from compute.edits.targets import Kind
 from compute.errors import DeviceError, MemoryBudgetError, option
@@ -115,6 +115,10 @@ class Engine:
     def effects(self) -> Effects:
         """What the edits in force have changed since they were set. Blocks, so never call it inside a frame."""
         return self._edited.effects()
+
+    def request_effects(self) -> PendingEffects | None:
+        """As `effects`, but does not wait; None without edits."""
+        return self._edited.request_effects()
 
     # -- running
 

@@ -195,6 +195,9 @@ class FakeRunner:
     def check_edit(self, edit: Edit, prompt: Sequence[int], tokens: int) -> None:
         place(edit, Targets(self.registry.description).find(edit.target), len(prompt), tokens)
 
+    def request_effects(self) -> None:
+        return None
+
     def captured(self, edit: Edit, tokens: Sequence[int], context: int, edits: Sequence[ResolvedEdit]) -> Edit:
         return edit
 

@@ -73,6 +73,13 @@ _PAGES = {
         "Each cell shows the likeliest next token. The line in a column marks the point from which on the final "
         "prediction stays first. Type a target to see its rank. Point at a cell for more tokens, click to select it.",
     ),
+    "Edits": (
+        "An edit changes numbers inside the model while it runs, and everything after them follows. Select a head, a "
+        "neuron, a token or a cell and press Ctrl+E, or drag a rectangle on Map with Shift: zero it, scale it, set it, "
+        "patch it from another run, or add a steering vector. Edited values are outlined in pink in every view.",
+        "A change runs the text again in a branch, from the first token that it affects, and the run before stays. "
+        "Hold U to see the model without edits, hold I to see the chosen edit alone.",
+    ),
     "Sampling": (
         "The last layer gives every token of the vocabulary a score, its logit. The logits are divided by the "
         "temperature, and a softmax turns them into probabilities. Top-k, top-p and min-p remove unlikely tokens, and "

@@ -101,24 +101,18 @@ def _entry(state: State, entry: Entry, at: int) -> None:
         edit_list.switch(state, entry.number, on)
     imgui.same_line()
     gap = imgui.get_style().item_spacing.x
-    buttons = 2 * imgui.get_frame_height() + button_width("x") + 3 * gap
+    buttons = button_width("x") + gap
     width = max(imgui.get_content_region_avail().x - buttons, theme.em(4))
     if state.edit_menu.changing == entry.number:
         _changing(state, entry, width)
     else:
         _words(state, entry, at, width)
     imgui.same_line()
-    for direction, by, tip in ((imgui.Dir.up, -1, "Apply it earlier"), (imgui.Dir.down, 1, "Apply it later")):
-        imgui.begin_disabled(not 0 <= at + by < len(edits.entries))
-        if widget_tracking.arrow_button(f"###edit {'up' if by < 0 else 'down'} {at}", direction):
-            edit_list.reorder(state, entry.number, by)
-        imgui.end_disabled()
-        tooltip(f"{tip}: edits apply in the order of the list")
-        imgui.same_line()
     if widget_tracking.button(f"x###edit remove {at}"):
         edit_list.remove(state, entry.number)
     tooltip("Remove the edit")
     imgui.indent(imgui.get_frame_height() + gap)
+    _order(state, entry, at)
     _slider(state, entry, at)
     _outcome(edits, entry)
     imgui.unindent(imgui.get_frame_height() + gap)
@@ -126,6 +120,20 @@ def _entry(state: State, entry: Entry, at: int) -> None:
         end = ImVec2(start.x - theme.em(0.2), imgui.get_item_rect_max().y)
         low = ImVec2(end.x - theme.em(_BAR), start.y)
         imgui.get_window_draw_list().add_rect_filled(low, end, packed(theme.now.accent))
+
+
+def _order(state: State, entry: Entry, at: int) -> None:
+    """Two arrows, where there is more than one entry."""
+    count = len(state.edits.entries)
+    if count < 2:
+        return
+    for direction, by, tip in ((imgui.Dir.up, -1, "Apply it earlier"), (imgui.Dir.down, 1, "Apply it later")):
+        imgui.begin_disabled(not 0 <= at + by < count)
+        if widget_tracking.arrow_button(f"###edit {'up' if by < 0 else 'down'} {at}", direction):
+            edit_list.reorder(state, entry.number, by)
+        imgui.end_disabled()
+        tooltip(f"{tip}: edits apply in the order of the list")
+        imgui.same_line()
 
 
 def _words(state: State, entry: Entry, at: int, width: float) -> None:
@@ -168,6 +176,7 @@ def _slider(state: State, entry: Entry, at: int) -> None:
     if scales and isinstance(edit.value, Number):
         value, (low, high), text, tip = edit.value.value, _FACTORS, "x %.2f", "The factor"
     elif not edit_lists.has_strength(edit):
+        dim("on or off")
         return
     else:
         value, (low, high), text = entry.strength, _STRENGTHS[edit.op], "strength %.2f"
