@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compute.models.description import Description
-from compute.models.operations import Activation, LayerNorm, Linear, Weight
+from compute.models.operations import Activation, Gated, Linear, Norm, Scale, Weight
 from compute.models.registry import Registry
 from compute.models.tensor_index import TensorIndex
 from compute.views.map_layout import MapLayout
@@ -48,22 +48,23 @@ def made_by(target: TensorIndex, registry: Registry) -> TensorIndex | None:
     attention = registry.description.patterns.get(target.name)
     if attention is not None:
         head, query, _ = target.index
-        return TensorIndex(attention.qkv, (query, head * attention.head_size))
+        return TensorIndex(attention.query.source, (query, attention.query.column(head)))
     weight = _made_by(registry.description, target.name)
     if weight is None:
         return None
     column = target.index[-1]
-    return TensorIndex(weight.name, (column,) if len(weight.shape) == 1 else (column, 0))
+    # The scale of a norm of each head is shared by all heads.
+    return TensorIndex(weight.name, (column % weight.shape[0],) if len(weight.shape) == 1 else (column, 0))
 
 
 def _made_by(description: Description, name: str) -> Weight | None:
     """The weight with a row, or a value, per column of the activation `name`; None when there is none."""
     operation = description.outputs.get(name)
-    if isinstance(operation, LayerNorm):
+    if isinstance(operation, Norm):
         return operation.scale
     if isinstance(operation, Linear):
         return operation.weight
-    if isinstance(operation, Activation):
+    if isinstance(operation, Activation | Gated | Scale):
         return _made_by(description, operation.x)
     if name in description.stream:
         return _made_by(description, description.contributors(name)[0])

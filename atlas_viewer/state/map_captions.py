@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from compute.models.names import split_name
+from compute.models.operations import Heads
 from compute.views.map_layout import Region
 
 from .label_space import HEAD_MARK, REGION, SMALL, STAGE, TENSOR, Label, LabelSpace, text_width
@@ -185,11 +186,12 @@ def _columns_of_heads(shown: Visible, space: LabelSpace, band: Band) -> None:
     attention = band.attention
     if attention is None or band.tensor.heads or band.tensor.rows is not None:
         return
-    wide = attention.head_size * band.cell_width
-    for column in range(0, band.columns, attention.head_size):
-        part, inside = divmod(band.first_column + column, attention.columns)
-        kind = "qkv"[part] if band.tensor.name == attention.qkv else "head"
-        number = inside // attention.head_size
-        x, y = band.left + column * band.cell_width, band.bottom + 2
-        labels = [Label(text, x, y, SMALL, role=band.role) for text in (f"{kind} {number}", str(number))]
-        space.add(*(label for label in labels if label.width + 4 <= wide))
+    wide, name = attention.head_size * band.cell_width, band.tensor.name
+    output = (("head", Heads(name, attention.heads, attention.head_size)),)
+    for kind, heads in output if name == attention.output else attention.parts:
+        for number in range(heads.heads if heads.source == name else 0):
+            column = heads.column(number) - band.first_column
+            if 0 <= column < band.columns:
+                x, y = band.left + column * band.cell_width, band.bottom + 2
+                labels = [Label(text, x, y, SMALL, role=band.role) for text in (f"{kind} {number}", str(number))]
+                space.add(*(label for label in labels if label.width + 4 <= wide))

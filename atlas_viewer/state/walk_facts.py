@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from atlas_viewer.walk.placeholders import token_number
-from compute.models.operations import Activation
+from compute.models.operations import Activation, Gated
 
 from .quoting import quoted
 from .state import State
@@ -87,7 +87,7 @@ def _of_model(state: State, name: str) -> str:
         return f"{count / _MILLION:.0f} million" if count >= 10 * _MILLION else f"{count:,}"
     if name == "hidden":
         operations = state.walks.description.operations() if state.walks.description is not None else ()
-        wide = [operation.columns for operation in operations if isinstance(operation, Activation)]
+        wide = [operation.columns for operation in operations if isinstance(operation, Activation | Gated)]
         return f"{wide[0]:,}" if wide else ""
     sizes = {
         "layers": model.layers, "middle": model.layers // 2, "heads": model.heads, "channels": model.channels,

@@ -89,7 +89,9 @@ class Capture:
         else:
             yield passes.all_logits(self._tokens, position, text_start=text_start)
         for reading in self._named():
-            source = self._names.description.canonical(reading.source)
-            array = reader.read([source])[source]
-            pattern = source in self._names.description.patterns
-            yield array if pattern else derived(reading, array, edits=edits, text_start=text_start)
+            names = [self._names.description.canonical(source) for source in reading.sources]
+            found = reader.read(dict.fromkeys(names))
+            arrays = [found[name] for name in names]
+            pattern = reading.source in self._names.description.patterns
+            yield arrays[0] if pattern else derived(reading, *arrays, edits=edits, text_start=text_start)
+            del found, arrays

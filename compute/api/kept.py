@@ -26,7 +26,8 @@ class Kept:
     @cached_property
     def sources(self) -> tuple[str, ...]:
         """The tensors to read, by the names of their memory."""
-        return tuple(dict.fromkeys(self.description.canonical(reading.source) for reading in self.readings))
+        names = (source for reading in self.readings for source in reading.sources)
+        return tuple(dict.fromkeys(map(self.description.canonical, names)))
 
     @cached_property
     def only_last(self) -> frozenset[str]:
@@ -34,7 +35,8 @@ class Kept:
         if self.rows == "all":
             return frozenset()
         # Scores are computed on the CPU from the last query and all keys.
-        whole = {self.description.canonical(r.source) for r in self.readings if r.form is Form.SCORES}
+        scores = (reading for reading in self.readings if reading.form is Form.SCORES)
+        whole = {self.description.canonical(source) for reading in scores for source in reading.sources}
         return frozenset(self.sources) - whole
 
     def check_memory(self, lengths: Sequence[int]) -> None:

@@ -91,7 +91,7 @@ class Names:
 
     def transformerlens(self, name: str) -> str:
         """The TransformerLens name of what `name` reads, or `name` where it has none."""
-        return transformerlens_name(name) or name
+        return transformerlens_name(name, self.description) or name
 
     def _matches(self, glob: str) -> list[str]:
         if not any(character in glob for character in "*?["):

@@ -87,14 +87,15 @@ class Run(Mapping[str, np.ndarray]):
         if name == self._names.logits:
             return self._logits
         reading = self._names.find(name)
-        source = self._names.description.canonical(reading.source)
-        array = self._arrays.get(source)
-        whole = array is not None and len(array) == len(self._tokens)
-        if array is None or (reading.form is Form.SCORES and not whole):
+        found = [self._arrays.get(self._names.description.canonical(source)) for source in reading.sources]
+        arrays = [array for array in found if array is not None]
+        whole = all(len(array) == len(self._tokens) for array in arrays)
+        if len(arrays) < len(found) or (reading.form is Form.SCORES and not whole):
             raise TensorNameError(f'{name}: was not kept; pass keep=["{name}"] to run')
         if reading.source not in self._names.description.outputs:
-            return array  # a pattern, whose first axis is its heads
-        return derived(reading, array, len(array) - 1 if self._rows == "last" else 0, self._edits)
+            return arrays[0]  # a pattern, whose first axis is its heads
+        first_row = len(arrays[0]) - 1 if self._rows == "last" else 0
+        return derived(reading, *arrays, first_row=first_row, edits=self._edits)
 
     def __iter__(self) -> Iterator[str]:
         yield from (reading.name for reading in self._kept)

@@ -6,6 +6,7 @@ reads the weights from the model's file, and writes.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,9 @@ class SelectionReading:
         self._activations: ActivationCopies | None = None
         if selection.readings:
             self._activations = ActivationCopies(engine)
-            names = map(engine.description.canonical, (reading.source for reading in selection.readings))
+            names = map(
+                engine.description.canonical, (source for reading in selection.readings for source in reading.sources)
+            )
             self._copies = [self._activations.of(name, len(tokens)) for name in names]
         if selection.logits is not None:
             name, vocabulary = selection.logits
@@ -116,11 +119,12 @@ class SelectionReading:
         if len(self._specs) > selection.count:
             yield self._tokens
         values = _Values(pull)
-        for reading, copy in zip(selection.readings, self._copies, strict=False):
-            array = copy.arranged(values.take(copy.nbytes))[0]
-            yield array if copy.name in description.patterns else derived(reading, array)
-        for copy in self._copies[len(selection.readings) :]:
-            yield copy.arranged(values.take(copy.nbytes))[0]
+        copies = iter(self._copies)
+        for reading in selection.readings:
+            arrays = [_arrived(copy, values) for copy in itertools.islice(copies, len(reading.sources))]
+            yield arrays[0] if reading.source in description.patterns else derived(reading, *arrays)
+        for copy in copies:
+            yield _arrived(copy, values)
         for weight in selection.weights:
             yield parameter(self._source, weight.name, self._engine.dtype)
 
@@ -128,6 +132,11 @@ class SelectionReading:
         if self._activations is not None and not copy.tensor.vector:
             return self._activations.source(copy, encoder)
         return copy.tensor.storage.shards[0].resource
+
+
+def _arrived(copy: Copy, values: _Values) -> np.ndarray:
+    array: np.ndarray = copy.arranged(values.take(copy.nbytes))[0]
+    return array
 
 
 class _Values:

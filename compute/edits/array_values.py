@@ -36,7 +36,7 @@ def file_row(edit: Edit, file: FileMean, target: Target) -> np.ndarray:
         array = _numbers(edit, file.path, archive.array(name))
     rows = array.reshape(len(array), -1) if array.ndim in (2, 3) and array.size else array
     if name == target.point != target.name and rows.ndim == 2:  # of queries, keys and values together
-        rows = rows[:, target.base : target.base + target.columns]
+        rows = target.taken(rows)
     if target.kind.of_attention or rows.ndim != 2 or len(rows) == 0 or rows.shape[1] != target.columns:
         shape = " x ".join(map(str, array.shape))
         raise UsageError(

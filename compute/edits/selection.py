@@ -69,7 +69,7 @@ def select(edit: Edit, target: Target, prompt: int, limit: int | None) -> Select
     elif len(spans) == 2:
         slots, found = ("rows", "inner"), Selection(spans[0], whole, spans[1], target.base, target.columns, ())
     else:
-        size = target.columns // target.heads
+        size = target.step or target.columns // target.heads
         slots, found = ("rows", "outer", "inner"), Selection(spans[0], spans[1], spans[2], target.base, size, ())
     shown: list[tuple[str, ...]] = [(slot,) for slot, part in zip(slots, ranges, strict=True) if not part.single]
     if len(axes) > len(target.axes):  # heads side by side in the columns of a matrix

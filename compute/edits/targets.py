@@ -8,17 +8,16 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
 
+import numpy as np
+
 from compute.errors import TensorNameError, UsageError
 from compute.io.escape import one_line
 from compute.models.description import Description
-from compute.models.operations import Attention
-from compute.models.readings import BY_HEAD, Form, Reading, readings
+from compute.models.operations import Attention, Heads, RmsNorm
+from compute.models.readings import Form, Reading, parts_of_one, readings
 from compute.models.transformerlens import names_by_transformerlens, transformerlens_readings
 
 _NEAREST = 3
-_THIRDS = {
-    Form.QUERY: 0, Form.KEY: 1, Form.VALUE: 2, Form.QUERY_HEADS: 0, Form.KEY_HEADS: 1, Form.VALUE_HEADS: 2,
-}  # fmt: skip
 
 
 class Kind(Enum):
@@ -54,7 +53,8 @@ class Target:
     """A tensor that edits can change.
 
     name: as it was written. point: the activation or weight whose values change, of attention the pattern, by name.
-    base, columns: the range of the point's columns that the tensor is. heads: how many it has side by side, 0 without.
+    base: the point's column that is the tensor's first; columns: how many it has. heads: how many heads these are, 0
+    without; step: the point's columns from one head to the next, 0 for heads side by side.
     same: other names of the same values.
     """
 
@@ -65,6 +65,7 @@ class Target:
     base: int
     columns: int
     heads: int
+    step: int = 0
     same: tuple[str, ...] = ()
 
     def changes(self, name: str, description: Description) -> bool:
@@ -75,6 +76,14 @@ class Target:
     def slot(self) -> str:
         """The name of the point, which differs for the scores and the pattern of the same attention."""
         return f"{self.point} (scores)" if self.kind is Kind.SCORES else self.point
+
+    def taken(self, rows: np.ndarray) -> np.ndarray:
+        """The target's columns, [rows, columns], of rows of its point."""
+        if not self.step:
+            return rows[:, self.base : self.base + self.columns]
+        size = self.columns // self.heads
+        heads = (self.base + head * self.step for head in range(self.heads))
+        return rows[:, [column for first in heads for column in range(first, first + size)]]
 
     @property
     def shape_text(self) -> str:
@@ -140,16 +149,34 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
 def _target(description: Description, reading: Reading) -> Target:
     operation, form, name = reading.operation, reading.form, reading.name
     if form in (Form.NORMALIZED, Form.DEVIATION):
-        raise UsageError(f"{name}: exists only inside the layer norm; edit its result, {operation.output}")
+        norm = "RMS norm" if isinstance(operation, RmsNorm) else "layer norm"
+        raise UsageError(f"{name}: exists only inside the {norm}; edit its result, {operation.output}")
     pos = Axis("pos", None)
-    if isinstance(operation, Attention):
-        heads = Axis("head", operation.heads)
-        if form is Form.SCORES or reading.source == operation.pattern:
-            kind = Kind.SCORES if form is Form.SCORES else Kind.PATTERN
-            return Target(name, kind, operation.pattern, (heads, pos, Axis("key", None)), 0, 0, operation.heads)
-        base = _THIRDS.get(form, 0) * operation.columns
-        axes = (pos, heads, Axis("", operation.head_size)) if form in BY_HEAD else (pos, Axis("", operation.columns))
-        point = description.canonical(reading.source)
-        return Target(name, Kind.ACTIVATION, point, axes, base, operation.columns, operation.heads)
-    axes = (pos, Axis("", operation.columns))
-    return Target(name, Kind.ACTIVATION, description.canonical(reading.source), axes, 0, operation.columns, 0)
+    if isinstance(operation, Attention) and (form is Form.SCORES or reading.source == operation.pattern):
+        kind = Kind.SCORES if form is Form.SCORES else Kind.PATTERN
+        axes: tuple[Axis, ...] = (Axis("head", operation.heads), pos, Axis("key", None))
+        return Target(name, kind, operation.pattern, axes, 0, 0, operation.heads)
+    point = description.canonical(reading.source)
+    heads = reading.heads or _heads(description, point)
+    if heads is None:
+        axes = (pos, Axis("", operation.columns))
+        return Target(name, Kind.ACTIVATION, point, axes, 0, operation.columns, 0)
+    by_head = (pos, Axis("head", heads.heads), Axis("", heads.size))
+    # Heads that lie apart have no run of columns that a range could select.
+    axes = by_head if form is Form.HEADS or heads.stride else (pos, Axis("", heads.columns))
+    return Target(name, Kind.ACTIVATION, point, axes, heads.first, heads.columns, heads.heads, heads.stride)
+
+
+def _heads(description: Description, point: str) -> Heads | None:
+    """The heads that the columns of an activation are, side by side and nothing else; None for other activations."""
+    axis = description.axes[point][-1]
+    columns = description.outputs[point].columns
+    if not axis.heads or axis.size * axis.heads != columns or point in _mixed(description):
+        return None
+    return Heads(point, axis.heads, axis.size)
+
+
+def _mixed(description: Description) -> set[str]:
+    """Activations that are queries, keys and values at once, of which no head can be edited under their own name."""
+    parts = (heads for attention in description.attention for _, heads in parts_of_one(description, attention))
+    return {heads.source for heads in parts}

@@ -60,7 +60,7 @@ def _is_head(section: Section, stream: str) -> bool:
     """True for a norm of `stream`, and a product with it."""
     match section.operations:
         case (LayerNorm() as norm, Head() as head):
-            return norm.x == stream and head.x == norm.output and head.bias is None and _is_norm(norm)
+            return norm.x == stream and head.x == norm.output and head.bias is None and not head.cap and _is_norm(norm)
     return False
 
 
@@ -81,7 +81,7 @@ def _matched(description: Description, index: int, section: Section, stream: str
         case _:
             return None
     wiring = (
-        (norm_1.x, stream), (qkv.x, norm_1.output), (attention.qkv, qkv.output), (attn_proj.x, attention.output),
+        (norm_1.x, stream), (qkv.x, norm_1.output), (attention.packed, qkv.output), (attn_proj.x, attention.output),
         (mid.terms[0], stream), (mid.terms[1:], (attn_proj.output,)), (norm_2.x, mid.output), (fc.x, norm_2.output),
         (activation.x, fc.output), (mlp_proj.x, activation.output), (post.terms, (mid.output, mlp_proj.output)),
     )  # fmt: skip
@@ -92,8 +92,9 @@ def _matched(description: Description, index: int, section: Section, stream: str
     # The kernels have these widths built in.
     c, heads = description.config.channels, description.config.heads
     widths = (qkv.columns, attention.columns, mid.columns, fc.columns) == (3 * c, c, c, 4 * c)
-    return block if complete and widths and attention.heads == heads else None
+    plain = not attention.scale and not attention.cap and not attention.window and attention.heads == heads
+    return block if complete and widths and plain else None
 
 
-def _canonical(description: Description, name: str | tuple[str, ...]) -> str | tuple[str, ...]:
+def _canonical(description: Description, name: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
     return description.canonical(name) if isinstance(name, str) else name

@@ -8,6 +8,7 @@ from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
 from compute.models.operations import LayerNorm, Linear
 
+from .attention_kernels import attention_values, heads_values
 from .decode_block import DecodeBlock
 from .decode_program import DecodeProgram
 from .edit_points import NOWHERE, UNEDITED
@@ -124,14 +125,14 @@ class FusedLayers(DecodeProgram):
         assert self._points is not None
         config, (scores, pattern) = self._config, self._attention_points(block)
         kernel = self._kernels.get(
-            "forward/attention_rows", channels=config.channels, head_size=config.head_size, context=self._context,
-            scale=repr(1 / math.sqrt(config.head_size)), storage="buffer", trace=False, scores=scores != NOWHERE,
-            pattern=pattern != NOWHERE,
+            "forward/attention_rows", **attention_values(block.attention), context=self._context,
+            **heads_values("query", block.attention.query, config.channels), storage="buffer", trace=False,
+            scores=scores != NOWHERE, pattern=pattern != NOWHERE,
         )  # fmt: skip
         bound: dict[str, Resource] = {
             "state": self._shared.state,
             "params": self._slot(0, scores, pattern),
-            "qkv": self._layer_query,  # of which the kernel reads the queries alone
+            "query_of_rows": self._layer_query,
             "cache": self._shared.caches[layer],
             "y": self._layer_mixed,
             **self._points.edits.bindings,

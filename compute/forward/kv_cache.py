@@ -17,10 +17,10 @@ def kv_cache(device: wgpu.GPUDevice, attention: Attention, context: int, *, text
     label = f"keys and values of {attention.output}"
     if not textures:
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_DST | wgpu.BufferUsage.COPY_SRC
-        return device.create_buffer(label=label, size=8 * attention.columns * context, usage=usage)
+        return device.create_buffer(label=label, size=8 * attention.key.columns * context, usage=usage)
     return device.create_texture(
         label=label,
-        size=(context, attention.columns // 2, 1),
+        size=(context, attention.key.columns // 2, 1),
         format="rgba32float",
         usage=wgpu.TextureUsage.STORAGE_BINDING | wgpu.TextureUsage.TEXTURE_BINDING,
     )

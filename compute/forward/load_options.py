@@ -21,7 +21,7 @@ _CHOICES = {
 class LoadOptions:
     """How to load a model.
 
-    context: the longest context, in tokens; None: the model's positions.
+    context: the longest context, in tokens; None: the model's positions, at most 1024.
     weights: type of the weights on the GPU: "native" (as in the file), "f32", "f16" or "bf16".
     adapter: text that the adapter's name contains; None: the first adapter.
     program: "chain", "fused" or "rows"; "auto": the fastest that is correct on the adapter.
@@ -55,7 +55,7 @@ class LoadOptions:
 
     def context_for(self, source: WeightSource) -> int:
         """The longest context, in tokens, not yet checked against the model."""
-        return source.config.positions if self.context is None else self.context
+        return source.config.usual_context if self.context is None else self.context
 
     def dtype_for(self, source: WeightSource) -> str:
         """The type of the matrices on the GPU: "f32", "f16" or "bf16"."""

@@ -24,7 +24,7 @@ def needed_bytes(description: Description, *, dtype: str, context: int, trace: b
     for weight in description.weights.values():
         width = 4 if len(weight.shape) == 1 or weight.name in description.position_tables else _BYTES[dtype]
         weights += width * weight.count
-    caches = sum(8 * attention.columns for attention in description.attention) * context
+    caches = sum(8 * attention.key.columns for attention in description.attention) * context
     columns = sum(sum(section.values()) for section in kept_columns(description))
     activations = 4 * context * columns if trace else 0
     return weights + caches + activations + _OTHERS

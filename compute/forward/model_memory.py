@@ -115,7 +115,7 @@ def load_memory(source: WeightSource, options: LoadOptions) -> Loading[ModelMemo
     upload = WeightUpload(device, source, layout=layout, dtype=dtype)
     storages = yield from upload.run()
     activations = Activations(device, description, context) if options.trace else None
-    caches = sum(8 * attention.columns for attention in description.attention) * context
+    caches = sum(8 * attention.key.columns for attention in description.attention) * context
     return ModelMemory(
         model_name=source.name,
         description=description,

@@ -5,29 +5,39 @@ Every stage reads and writes scratch buffers of one chunk; with tracing it also 
 
 from __future__ import annotations
 
-import math
-
 import wgpu
 
 from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
-from compute.models.operations import Activation, Add, Attention, Gather, LayerNorm, Linear
+from compute.models.operations import (
+    Activation,
+    Add,
+    Attention,
+    Gated,
+    Gather,
+    LayerNorm,
+    Linear,
+    RmsNorm,
+    Rope,
+    Scale,
+)
 from compute.models.registry import Shard
 
-from .edit_points import NOWHERE, UNEDITED, edited, edited_slots
+from .edit_points import edited_slots
 from .product import Product
-from .program import Program, resource
+from .program import resource
+from .stage_kernels import StageKernels
 from .stages import Stage, reads_after, stages
 
 CHUNK = 16  # rows of a chunk: more loads fewer weights per row, but a slice must fit a frame
 _UNIFORM_LIMIT = 65536  # bytes, the largest uniform binding that every adapter offers
 
 
-class RowsProgram(Program):
+class RowsProgram(StageKernels):
     """The pass over `rows` rows at a time (1 or CHUNK), on any weight layout."""
 
     def _build(self) -> tuple[list[Dispatch], list[Dispatch]]:
-        self._values: dict[str, wgpu.GPUBuffer] = {}  # scratch buffers by the activation that is in them
+        self._values = {}
         free: list[tuple[int, wgpu.GPUBuffer]] = []  # columns, and the buffer
         made = stages(self._description, edited_slots(self._points))
         # The input of the head stays, for `head_of_rows`.
@@ -45,7 +55,7 @@ class RowsProgram(Program):
                     free.append((buffer.size // 4 // self.rows, buffer))
         head = self._description.head
         edits = self._edit(head.output, self._shared.logits, head.columns, section=None, head=True)
-        return body, [*self._head_row(), *self._build_head(), *edits]
+        return body, [*self._head_row(), *self._build_head(), *self._soft_cap(self._shared.logits, 1), *edits]
 
     def _result(self, stage: Stage, free: list[tuple[int, wgpu.GPUBuffer]]) -> wgpu.GPUBuffer:
         """The buffer for the stage's result: its input's, one that nothing reads any more, or a new one."""
@@ -58,9 +68,6 @@ class RowsProgram(Program):
                 return entry[1]
         return self._scratch(f"scratch of {stage.output.output}", columns)
 
-    def _value(self, name: str) -> wgpu.GPUBuffer:
-        return self._values[self._description.canonical(name)]
-
     def _stage(self, stage: Stage) -> list[Dispatch]:
         match stage.operations:
             case (Gather() as tokens, Gather() as positions, Add() as total):
@@ -69,6 +76,10 @@ class RowsProgram(Program):
                 return self._gather(stage, gather)
             case (LayerNorm() as norm,):
                 return [self._layer_norm(stage, norm)]
+            case (RmsNorm() as norm,):
+                return [self._rms_norm(stage, norm)]
+            case (Rope() as rope,):
+                return [self._rope(stage, rope)]
             case (Linear() as linear, *_):
                 return self._linear(stage, linear)
             case (Attention() as attention,):
@@ -79,6 +90,12 @@ class RowsProgram(Program):
             case (Activation() as activation,):
                 x: dict[str, Resource] = {"x": self._value(activation.x)}
                 return [self._elementwise(stage, "forward/activation", x, function=activation.function)]
+            case (Gated() as gated,):
+                both: dict[str, Resource] = {"x": self._value(gated.x), "up": self._value(gated.up)}
+                return [self._elementwise(stage, "forward/gated", both, function=gated.function)]
+            case (Scale() as scale,):
+                scaled: dict[str, Resource] = {"x": self._value(scale.x)}
+                return [self._elementwise(stage, "forward/scale", scaled, factor=repr(scale.factor))]
         raise ValueError(f"{stage.output.output}: no kernel for {[op.kind for op in stage.operations]}")
 
     def _head_row(self) -> list[Dispatch]:
@@ -92,11 +109,6 @@ class RowsProgram(Program):
         }  # fmt: skip
         kernel = self._kernels.get("forward/head_row", columns=columns)
         return [kernel.dispatch((-(-columns // 64), 1, 1), bound, cost=columns, label=head.x)]
-
-    def _norm_writes_head_input(self) -> bool:
-        """True when the head reads a norm whose result nothing changes afterwards."""
-        norm = self._description.final_norm
-        return norm is not None and not edited(self._points, norm.output)
 
     def _build_head(self) -> list[Dispatch]:
         head = self._description.head
@@ -127,6 +139,7 @@ class RowsProgram(Program):
         program.
         """
         run = self._product(Product(self._description.head, x, logits, rows, state=state))
+        run += self._soft_cap(logits, rows, state)
         self._write_params()
         return run
 
@@ -153,44 +166,6 @@ class RowsProgram(Program):
             )
             for shard in storage.shards
         ]
-
-    def _elementwise(self, stage: Stage, name: str, inputs: dict[str, Resource], **values: int | str) -> Dispatch:
-        """A kernel whose result depends on the same element of its inputs alone."""
-        output, block = stage.output, self._block(stage.section)
-        kernel = self._kernels.get(name, columns=output.columns, trace=block is not None, **values)
-        return kernel.dispatch(
-            (-(-output.columns // 128), self.rows, 1),
-            {
-                "state": self._shared.state,
-                "params": self._slot(self._offset(stage.section, output.output)),
-                "y": self._value(output.output),
-                **inputs,
-                **self._activation_binding(block),
-            },
-            cost=4 * self.rows * output.columns,
-            label=output.output,
-        )
-
-    def _layer_norm(self, stage: Stage, norm: LayerNorm) -> Dispatch:
-        block = self._block(stage.section)
-        head = norm is self._description.final_norm and self._norm_writes_head_input()
-        kernel = self._kernels.get(
-            "forward/layer_norm", channels=norm.columns, epsilon=repr(norm.epsilon), shift=norm.shift is not None,
-            trace=block is not None, head=head,
-        )  # fmt: skip
-        bound: dict[str, Resource] = {
-            "state": self._shared.state,
-            "params": self._slot(self._offset(stage.section, norm.output)),
-            "x": self._value(norm.x),
-            "scale": self._vector(norm.scale.name),
-            "y": self._value(norm.output),
-            **self._activation_binding(block),
-        }
-        if norm.shift is not None:
-            bound["shift"] = self._vector(norm.shift.name)
-        if head:
-            bound["head_input"] = self._shared.head_input
-        return kernel.dispatch((self.rows, 1, 1), bound, cost=20 * self.rows * norm.columns, label=norm.output)
 
     def _linear(self, stage: Stage, linear: Linear) -> list[Dispatch]:
         """A product, and what is done to it before it is stored."""
@@ -247,54 +222,3 @@ class RowsProgram(Program):
         if at_once == 0 or (at_once < rows and at_once * inputs * 4 % alignment):
             return most, "storage"
         return at_once, "uniform"
-
-    def _kv_store(self, attention: Attention) -> Dispatch:
-        layer = self._description.attention.index(attention)
-        quads = attention.columns // 4
-        kernel = self._kernels.get(
-            "forward/kv_store",
-            channels=attention.columns,
-            head_size=attention.head_size,
-            context=self._context,
-            storage=self._cache_kind(layer),
-        )
-        return kernel.dispatch(
-            (-(-2 * quads // 32), self.rows, 1),
-            {"state": self._shared.state, "qkv": self._value(attention.qkv), "cache": self._shared.caches[layer]},
-            cost=4 * self.rows * attention.columns,
-            label=attention.qkv,
-        )
-
-    def _edited_points(self, attention: Attention) -> tuple[int, int]:
-        """The points at which scores and pattern are edited; `NOWHERE` for those that are not."""
-        return self._points.attention(attention) if self._points else UNEDITED
-
-    def _attention(self, stage: Stage, attention: Attention, points: tuple[int, int]) -> Dispatch:
-        """Attention. points: see `_edited_points`."""
-        layer, (scores, pattern) = self._description.attention.index(attention), points
-        kernel = self._kernels.get(
-            "forward/attention_rows", channels=attention.columns, head_size=attention.head_size,
-            scale=repr(1 / math.sqrt(attention.head_size)), context=self._context, storage=self._cache_kind(layer),
-            trace=self._block(stage.section) is not None, scores=scores != NOWHERE, pattern=pattern != NOWHERE,
-        )  # fmt: skip
-        bound = self._attention_bindings(stage, attention, layer)
-        if points != UNEDITED:
-            assert self._points is not None
-            bound["params"] = self._slot(self._offset(stage.section, attention.output), *points)
-            bound |= self._points.edits.bindings
-        return kernel.dispatch(
-            (attention.heads, self.rows, 1),
-            bound,
-            cost=2 * self.rows * attention.columns * self._context / 2,
-            label=attention.output,
-        )
-
-    def _attention_bindings(self, stage: Stage, attention: Attention, layer: int) -> dict[str, Resource]:
-        return {
-            "state": self._shared.state,
-            "params": self._slot(self._offset(stage.section, attention.output)),
-            "qkv": self._value(attention.qkv),
-            "cache": self._shared.caches[layer],
-            "y": self._value(attention.output),
-            **self._activation_binding(self._block(stage.section)),
-        }

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import wgpu
 
 from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
 from compute.models.operations import Attention
 
+from .attention_kernels import attention_values
 from .edit_points import UNEDITED
 from .product import Product
 from .program import resource
@@ -68,6 +67,7 @@ class TiledProgram(RowsProgram):
             }  # fmt: skip
             groups = (-(-rows // ROWS_CHUNK), -(-shard.rows // (32 * HEAD_OUTS)), 1)
             run.append(kernel.dispatch(groups, bound, cost=rows * inputs * shard.rows, label=head.output))
+        run += self._soft_cap(logits, rows, state)
         self._write_params()
         return run
 
@@ -78,7 +78,7 @@ class TiledProgram(RowsProgram):
         if points != UNEDITED or needed > self._device.limits["max-compute-workgroup-storage-size"]:
             return super()._attention(stage, attention, points)
         kernel = self._kernels.get(
-            "forward/attention_tiled", channels=attention.columns, head_size=size, scale=repr(1 / math.sqrt(size)),
+            "forward/attention_tiled", **attention_values(attention), **self._where("query", attention.query),
             context=self._context, trace=self._block(stage.section) is not None,
         )  # fmt: skip
         return kernel.dispatch(

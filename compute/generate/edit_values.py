@@ -115,7 +115,7 @@ class PassValues:
         data = engine.device.queue.read_buffer(tensor.storage.shards[0].resource, tensor.storage.shards[0].offset,
                                                4 * rows * tensor.columns)  # fmt: skip
         whole = np.frombuffer(data, np.float32).reshape(rows, tensor.columns)
-        return whole[:, target.base : target.base + target.columns], start
+        return target.taken(whole), start
 
     def _attention(self, target: Target, rows: int) -> np.ndarray:
         """A pattern of the latest pass, [heads, rows, rows]."""

@@ -14,12 +14,13 @@ import wgpu
 
 from compute.edits.targets import Kind
 from compute.errors import UsageError
+from compute.forward.attention_kernels import heads_values, source_columns
 from compute.forward.engine import Engine
 from compute.forward.program import resource
 from compute.gpu.async_readback import AsyncReadback
 from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import ComputeEncoder, Dispatch, poll
-from compute.models.operations import Weight
+from compute.models.operations import LayerNorm, RmsNorm, Weight
 from compute.views.patterns import pattern_params, pattern_row, row_of_keys
 
 from .attribution import LogitParts
@@ -116,7 +117,7 @@ class AttributionPass:
 
     def _slot_count(self) -> int:
         registry = self._engine.registry
-        matrices = [self._engine.description.head.weight, *(weight for weight, _ in self._layout.pulled())]
+        matrices = [self._engine.description.head.weight, *(weight for weight, _, _ in self._layout.pulled())]
         return sum(len(registry[matrix.name].storage.shards) for matrix in matrices) + 3 * len(self._layout.slots)
 
     def _slot(self, *values: int) -> Resource:
@@ -137,12 +138,13 @@ class AttributionPass:
         run = self._matrix("lens/unembed", head.weight, self._unembed, {"aim": self._aim})
         run.append(self._direction_dispatch())
         pulled: dict[str, wgpu.GPUBuffer] = {}
-        for weight, label in self._layout.pulled():
+        for weight, label, norm in self._layout.pulled():
             pulled[weight.name] = self._buffer(f"direction at {label}", weight.shape[1])
-            run += self._matrix("lens/pull", weight, pulled[weight.name], {"direction": self._direction})
+            direction, through = self._before(norm)
+            run += [*through, *self._matrix("lens/pull", weight, pulled[weight.name], {"direction": direction})]
         after: list[Dispatch] = []
         rows: dict[wgpu.GPUBuffer, list[tuple[int, int, int, int]]] = {}  # terms by buffer
-        biases: list[tuple[Bias, int]] = []
+        biases: dict[RmsNorm | None, list[tuple[Bias, int]]] = {}  # by the norm that they go through
         heads = 0
         for part, slot in self._layout.slots:
             match part:
@@ -158,16 +160,31 @@ class AttributionPass:
                     rows.setdefault(shard.resource, []).append((shard.offset // 4, columns, slot, 0))
                     if part.hidden is not None:
                         after.append(self._neurons(part.hidden, pulled[part.hidden.writes.name]))
-                case Bias():
-                    biases.append((part, slot))
+                case Bias(norm=norm):
+                    biases.setdefault(norm, []).append((part, slot))
         # The whole stream, for what edits have changed in it.
         shard = self._engine.registry[self._stream].storage.shards[0]
         rows.setdefault(shard.resource, []).append((shard.offset // 4, columns, STREAM, 0))
-        run += [self._terms(buffer, table) for buffer, table in rows.items()]
-        if biases:
-            table = [(index * columns, 0, slot, 0) for index, (_, slot) in enumerate(biases)]
-            run.append(self._terms(self._stacked([bias.weight for bias, _ in biases]), table))
+        run += [self._terms(buffer, table, self._direction) for buffer, table in rows.items()]
+        for norm, added in biases.items():
+            table = [(index * columns, 0, slot, 0) for index, (_, slot) in enumerate(added)]
+            direction, through = self._before(norm)
+            run += [*through, self._terms(self._stacked([bias.weight for bias, _ in added]), table, direction)]
         return [*run, *after]
+
+    def _before(self, norm: RmsNorm | None) -> tuple[wgpu.GPUBuffer, list[Dispatch]]:
+        """The direction before a norm whose result is added to the stream, and the dispatches that compute it."""
+        if norm is None:
+            return self._direction, []
+        direction = self._buffer(f"direction before {norm.output}", norm.columns)
+        kernel = self._engine.kernels.get(
+            "lens/through_norm", columns=norm.columns, epsilon=repr(norm.epsilon), offset=repr(norm.offset)
+        )
+        bound: dict[str, Resource] = {
+            "aim": self._aim, "x": self._activation(norm.x), "scale": self._vector(norm.scale),
+            "direction": self._direction, "y": direction,
+        }  # fmt: skip
+        return direction, [kernel.dispatch((1, 1, 1), bound)]
 
     def _matrix(self, kernel: str, weight: Weight, y: wgpu.GPUBuffer, others: dict[str, Resource]) -> list[Dispatch]:
         """A dispatch for each shard of a matrix."""
@@ -186,7 +203,10 @@ class AttributionPass:
         description = self._engine.description
         head, norm = description.head, description.final_norm
         columns = head.weight.shape[1]
-        values: dict[str, str | int | bool] = {"epsilon": repr(norm.epsilon)} if norm else {}
+        values: dict[str, str | int | bool] = {}
+        if norm is not None:
+            offset = norm.offset if isinstance(norm, RmsNorm) else 0.0
+            values = {"epsilon": repr(norm.epsilon), "offset": repr(offset), "centered": isinstance(norm, LayerNorm)}
         shift = norm.shift if norm else None
         kernel = self._engine.kernels.get(
             "lens/direction", columns=columns, norm=norm is not None, shift=shift is not None,
@@ -215,12 +235,12 @@ class AttributionPass:
         encoder.submit()
         return stack
 
-    def _terms(self, x: wgpu.GPUBuffer, table: list[tuple[int, int, int, int]]) -> Dispatch:
-        """The dot products of rows or biases in one buffer with the direction; table: see wgsl/lens/terms.wgsl."""
+    def _terms(self, x: wgpu.GPUBuffer, table: list[tuple[int, int, int, int]], direction: wgpu.GPUBuffer) -> Dispatch:
+        """The dot products of rows or biases in one buffer with a direction; table: see wgsl/lens/terms.wgsl."""
         device, data = self._engine.device, np.asarray(table, np.uint32)
         terms = device.create_buffer_with_data(label="attribution terms", data=data, usage=wgpu.BufferUsage.STORAGE)
         bound: dict[str, Resource] = {
-            "aim": self._aim, "terms": terms, "x": x, "direction": self._direction, "results": self._results,
+            "aim": self._aim, "terms": terms, "x": x, "direction": direction, "results": self._results,
         }  # fmt: skip
         kernel = self._engine.kernels.get("lens/terms", columns=self._direction.size // 4)
         return kernel.dispatch((len(table), 1, 1), bound)
@@ -253,12 +273,13 @@ class AttributionPass:
     def _source(self, part: Heads, pattern: wgpu.GPUBuffer, direction: wgpu.GPUBuffer, heads: int) -> Dispatch:
         attention = part.attention
         kernel = self._engine.kernels.get(
-            "lens/sources", channels=attention.columns, head_size=attention.head_size,
+            "lens/sources", head_size=attention.head_size, group=attention.group,
             stride=row_of_keys(self._engine.context),
+            **heads_values("value", attention.value, source_columns(self._engine.description, attention.value)),
         )  # fmt: skip
         bound: dict[str, Resource] = {
             "aim": self._aim, "params": self._slot(self._layout.sources, heads),
-            "qkv": self._activation(attention.qkv), "pattern": pattern, "direction": direction,
+            "value_of_rows": self._activation(attention.value.source), "pattern": pattern, "direction": direction,
             "results": self._results,
         }  # fmt: skip
         return kernel.dispatch((1, attention.heads, 1), bound)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compute.models.description import Description
-from compute.models.operations import Weight
+from compute.models.operations import RmsNorm, Weight
 
 from .attribution import EDITS, NEURONS, LogitPart, LogitParts, NeuronPart
 from .parts import Heads, Neurons, Part, Whole, parts_of
@@ -55,13 +55,13 @@ class ResultLayout:
         """Words of the results for a row that attends to `keys` rows."""
         return self.sources + self.heads * keys
 
-    def pulled(self) -> Iterator[tuple[Weight, str]]:
+    def pulled(self) -> Iterator[tuple[Weight, str, RmsNorm | None]]:
         """The matrices to pull the direction through, and the activations that they read."""
         for part, _ in self.slots:
             if isinstance(part, Heads):
-                yield part.writes, part.attention.output
+                yield part.writes, part.attention.output, part.norm
             elif isinstance(part, Whole) and part.hidden is not None:
-                yield part.hidden.writes, part.hidden.activation.output
+                yield part.hidden.writes, part.hidden.activation.output, part.norm
 
     def parse(self, data: bytes, row: int, target: int, against: int | None) -> LogitParts:
         """Decode the results for context row `row`."""

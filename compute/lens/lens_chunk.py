@@ -16,6 +16,7 @@ from compute.forward.rows_program import CHUNK
 from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import ComputeEncoder, Dispatch
 from compute.io.size_text import size_text
+from compute.models.operations import RmsNorm
 
 from .lens_cells import MAX_TOP, result_words
 from .lens_matrices import LensMatrices
@@ -141,10 +142,17 @@ class LensChunk:
         norm = self._engine.description.final_norm
         if norm is None:
             return []
-        kernel = self._engine.kernels.get(
-            "forward/layer_norm", channels=norm.columns, epsilon=repr(norm.epsilon), shift=norm.shift is not None,
-            trace=False, head=False,
-        )  # fmt: skip
+        kernels = self._engine.kernels
+        if isinstance(norm, RmsNorm):
+            kernel = kernels.get(
+                "forward/rms_norm", columns=norm.columns, size=norm.size, epsilon=repr(norm.epsilon),
+                offset=repr(norm.offset), trace=False, head=False,
+            )  # fmt: skip
+        else:
+            kernel = kernels.get(
+                "forward/layer_norm", channels=norm.columns, epsilon=repr(norm.epsilon), shift=norm.shift is not None,
+                trace=False, head=False,
+            )  # fmt: skip
         source = self._raw if matrices is None or self._translated is None else self._translated
         bound: dict[str, Resource] = {
             "state": self._state, "params": self.aims, "x": source, "y": self._normed,

@@ -8,8 +8,13 @@ from dataclasses import replace
 from .architecture import Architecture
 from .config import ModelConfig
 from .description import Description
+from .gemma2 import GEMMA2
+from .gemma3 import GEMMA3
 from .gpt2 import GPT2
+from .llama import LLAMA
 from .names import split_name
+from .qwen2 import QWEN2
+from .qwen3 import QWEN3
 
 _ARCHITECTURES: dict[str, Architecture] = {}
 
@@ -23,11 +28,21 @@ def register(architecture: Architecture) -> None:
 
 
 register(GPT2)
+register(LLAMA)
+register(QWEN2)
+register(QWEN3)
+register(GEMMA2)
+register(GEMMA3)
 
 
 def architectures() -> tuple[Architecture, ...]:
     """All registered architectures, in the order of their registration."""
     return tuple(_ARCHITECTURES.values())
+
+
+def known_shapes() -> dict[str, ModelConfig]:
+    """Sizes of known models by name, in the order of the registration of their architectures."""
+    return {name: config for known in _ARCHITECTURES.values() for name, config in known.shapes.items()}
 
 
 def architecture_of(config: ModelConfig) -> Architecture:

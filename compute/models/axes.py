@@ -5,7 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from .operations import Activation, Add, Alias, Attention, Gather, Head, LayerNorm, Linear, Operation
+from .operations import (
+    Activation,
+    Add,
+    Alias,
+    Attention,
+    Gated,
+    Gather,
+    Head,
+    Linear,
+    Norm,
+    Operation,
+    RmsNorm,
+    Rope,
+    Scale,
+)
 
 if TYPE_CHECKING:
     from .description import Description
@@ -22,23 +36,26 @@ class Axis:
     heads, or hidden neurons of an MLP.
     size: consecutive indices of one head; 1 for the other kinds.
     heads: the number of heads, after which the indices start over (queries, keys and values are side by side).
+    group: query heads that share one of these heads. Coordinates of heads are those of query heads.
     """
 
     kind: Kind
     size: int = 1
     heads: int = 0
+    group: int = 1
 
     def coordinate(self, index: int) -> int:
         """The head, channel, token, neuron or row that `index` belongs to."""
-        return index // self.size % self.heads if self.heads else index
+        return index // self.size % self.heads * self.group if self.heads else index
 
     def ranges(self, coordinate: int, length: int) -> tuple[tuple[int, int], ...]:
         """The indices [start, stop) of a coordinate in a dimension of `length`; none when it has no such coordinate."""
         if not self.heads:
             return ((coordinate, coordinate + 1),) if 0 <= coordinate < length else ()
-        if not 0 <= coordinate < self.heads:
+        head = coordinate // self.group
+        if not 0 <= head < self.heads:
             return ()
-        starts = range(coordinate * self.size, length, self.heads * self.size)
+        starts = range(head * self.size, length, self.heads * self.size)
         return tuple((start, start + self.size) for start in starts)
 
 
@@ -53,7 +70,7 @@ def axes_of(description: Description) -> dict[str, Axes]:
     columns: dict[str, Axis] = {}
     stream = {description.canonical(name) for point in description.stream for name in description.contributors(point)}
     stream |= set(description.stream)
-    heads = {attention.qkv: _heads(attention) for attention in description.attention}
+    heads = _heads_of_columns(description)
     for operation in description.operations():
         columns[operation.output] = _columns(operation, columns, stream, heads)
     axes: dict[str, Axes] = {}
@@ -63,8 +80,22 @@ def axes_of(description: Description) -> dict[str, Axes]:
     return axes
 
 
-def _heads(attention: Attention) -> Axis:
-    return Axis("head", attention.head_size, attention.heads)
+def _heads_of_columns(description: Description) -> dict[str, Axis]:
+    """The heads of every activation that attention or rotation reads, and of what they return."""
+    found: dict[str, Axis] = {}
+
+    for operation in reversed(tuple(description.operations())):
+        if isinstance(operation, Attention):
+            for _, heads in operation.parts:
+                # Where queries, keys and values are side by side within each head, a head is all three.
+                found[heads.source] = Axis("head", heads.step, heads.heads, operation.heads // heads.heads)
+            found[operation.output] = Axis("head", operation.head_size, operation.heads)
+        elif isinstance(operation, Rope) and operation.output in found:
+            heads = operation.x
+            found[heads.source] = Axis("head", heads.step, heads.heads, found[operation.output].group)
+        elif isinstance(operation, RmsNorm) and operation.size < operation.columns and operation.output in found:
+            found[operation.x] = found[operation.output]
+    return found
 
 
 def _columns(operation: Operation, known: dict[str, Axis], stream: set[str], heads: dict[str, Axis]) -> Axis:
@@ -73,11 +104,9 @@ def _columns(operation: Operation, known: dict[str, Axis], stream: set[str], hea
         return heads[operation.output]
     if operation.output in stream or isinstance(operation, Gather):
         return _CHANNEL
-    if isinstance(operation, Attention):
-        return _heads(operation)
     if isinstance(operation, Head):
         return _TOKEN
-    if isinstance(operation, Alias | LayerNorm | Activation | Add):
+    if isinstance(operation, Alias | Norm | Activation | Gated | Add | Scale):
         return known[operation.inputs[0]]
     return _NEURON
 
@@ -92,8 +121,9 @@ def _tensors(operation: Operation, columns: dict[str, Axis]) -> dict[str, Axes]:
         found[operation.table.name] = (_TOKEN if operation.by == "token" else _ABSOLUTE, out)
     elif isinstance(operation, Linear):
         found[operation.weight.name] = (out, columns[operation.x])
-    # Vectors are biases, and scales and shifts of norms: one value per column of the output.
+    # Vectors are biases, and scales and shifts of norms: one value per column of the output. The scale of a norm of
+    # each head counts the channels of any head.
     for weight in operation.weights:
-        if len(weight.shape) == 1:
+        if len(weight.shape) == 1 and weight.count == operation.columns:
             found[weight.name] = (out,)
     return found

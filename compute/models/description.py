@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from .axes import Axes, axes_of
 from .config import ModelConfig
-from .operations import Add, Alias, Attention, Gather, Head, LayerNorm, Operation, Weight
+from .operations import Add, Alias, Attention, Gather, Head, Norm, Operation, Weight
 
 
 @dataclass(frozen=True)
@@ -112,10 +112,10 @@ class Description:
         return next(operation for operation in self.operations() if isinstance(operation, Head))
 
     @cached_property
-    def final_norm(self) -> LayerNorm | None:
+    def final_norm(self) -> Norm | None:
         """The norm that the head reads; None when it reads something else."""
         operation = self.outputs[self.canonical(self.head.x)]
-        return operation if isinstance(operation, LayerNorm) else None
+        return operation if isinstance(operation, Norm) else None
 
     @cached_property
     def token_table(self) -> Weight:
@@ -183,11 +183,13 @@ class Description:
     def contributors(self, point: str) -> tuple[str, ...]:
         """Activations that the residual stream's `point` adds to the point before.
 
-        For the first point these are all terms of the sum, or the point itself when it is not a sum.
+        For the first point these are all terms of the sum; when it is not a sum, the point itself by its second name in
+        the first section, if it has one there.
         """
         operation = self.outputs[point]
         if not isinstance(operation, Add):
-            return (point,)
+            others = (other.output for other in self.sections[0].operations if isinstance(other, Alias))
+            return (next(others, point),)
         return operation.terms if point == self.stream[0] else operation.terms[1:]
 
     def canonical(self, name: str) -> str:

@@ -108,4 +108,5 @@ GPT2 = Architecture(
     # Attention masks, which old versions of the format also saved.
     masks=(".attn.bias", ".attn.masked_bias"),
     tokens=GPT2_SIZES["gpt2"].vocabulary,
+    shapes=GPT2_SIZES,
 )

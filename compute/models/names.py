@@ -1,10 +1,13 @@
-"""Names of tensors: `h.3.attn.out` is `attn.out` of block 3; outside of the blocks the name is all there is."""
+"""Names of tensors: `h.3.attn.out` is `attn.out` of block 3; outside of the blocks the name is all there is.
+
+Weights are called as in Hugging Face files: `h.3.attn.c_proj.weight` or `layers.3.self_attn.o_proj.weight`.
+"""
 
 from __future__ import annotations
 
 import re
 
-_BLOCK = re.compile(r"h\.(\d+)\.(.+)", re.DOTALL)
+_BLOCK = re.compile(r"(?:h|layers)\.(\d+)\.(.+)", re.DOTALL)
 
 
 def block_name(block: int | str, short: str) -> str:

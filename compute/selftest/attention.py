@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import wgpu
 
+from compute.forward.attention_kernels import attention_values, heads_values
 from compute.gpu.device import is_software
 from compute.gpu.kernels import Resource
+from compute.models.operations import Attention, Heads
 
 from . import reference
 from .check import KERNEL, Check, Errors
@@ -25,42 +27,78 @@ def cache_of(gpu: Gpu, kind: str, context: int, channels: int) -> Resource:
     return gpu.device.create_texture(size=(context, channels // 2, 1), format="rgba32float", usage=usage)
 
 
+def _columns(heads: int, kv_heads: int, size: int, *, by_head: bool) -> list[Heads]:
+    """Queries, keys and values in one activation."""
+    if by_head:
+        return [Heads("x", heads, size, third * size, 3 * size) for third in range(3)]
+    keys = heads * size
+    values = keys + kv_heads * size
+    return [Heads("x", heads, size), Heads("x", kv_heads, size, keys), Heads("x", kv_heads, size, values)]
+
+
 def attention(
-    gpu: Gpu, kind: str, heads: int, size: int, context: int, chunks: Sequence[tuple[int, int]], *, scale: float = 2.0
+    gpu: Gpu,
+    kind: str,
+    heads: int,
+    size: int,
+    context: int,
+    chunks: Sequence[tuple[int, int]],
+    *,
+    scale: float = 2.0,
+    kv_heads: int = 0,
+    window: int = 0,
+    cap: float = 0.0,
+    by_head: bool = False,
 ) -> Check:
-    """All rows after chunks of (rows of the program, valid rows). scale: of queries, keys and values."""
-    channels = heads * size
-    qkv = normal(context, 3 * channels) * np.float32(scale)
-    cache, activations = cache_of(gpu, kind, context, channels), gpu.empty(OFFSET + context * channels)
-    store = gpu.kernels.get("forward/kv_store", channels=channels, head_size=size, context=context, storage=kind)
+    """All rows after chunks of (rows of the program, valid rows). scale: of queries, keys and values.
+
+    kv_heads: 0 for as many as heads; by_head: queries, keys and values are side by side within each head.
+    """
+    kv_heads, channels = kv_heads or heads, heads * size
+    kv = kv_heads * size
+    columns, width = _columns(heads, kv_heads, size, by_head=by_head), channels + 2 * kv
+    qkv = normal(context, width) * np.float32(scale)
+    cache, activations = cache_of(gpu, kind, context, kv), gpu.empty(OFFSET + context * channels)
+    operation = Attention(
+        "out", channels, "", query=columns[0], key=columns[1], value=columns[2], pattern="pattern", about_pattern="",
+        cap=cap, window=window,
+    )  # fmt: skip
+    store = gpu.kernels.get(
+        "forward/kv_store", kv_heads=kv_heads, head_size=size, context=context, storage=kind,
+        **heads_values("key", columns[1], width), **heads_values("value", columns[2], width),
+    )  # fmt: skip
     mix = gpu.kernels.get(
-        "forward/attention_rows", channels=channels, head_size=size, scale=repr(float(1 / np.sqrt(size))),
+        "forward/attention_rows", **attention_values(operation), **heads_values("query", columns[0], width),
         context=context, storage=kind, trace=True, scores=False, pattern=False,
     )  # fmt: skip
     errors = Errors()
     first = 0
     for rows, valid in chunks:
         # Rows after the valid ones contain whatever an earlier chunk left there.
-        scratch = np.full((rows, 3 * channels), 9, np.float32)
+        scratch = np.full((rows, width), 9, np.float32)
         scratch[:valid] = qkv[first : first + valid]
         y = gpu.empty(rows * channels)
-        shared: dict[str, Resource] = {
-            "state": gpu.state(first_row=first, rows=valid), "qkv": gpu.buffer(scratch), "cache": cache
+        shared: dict[str, Resource] = {"state": gpu.state(first_row=first, rows=valid), "cache": cache}
+        x = gpu.buffer(scratch)
+        stored: dict[str, Resource] = {"key_rows": x, "value_rows": x}
+        mixed: dict[str, Resource] = {
+            "query_of_rows": x, "params": gpu.params(OFFSET), "y": y, "activations": activations
         }  # fmt: skip
         gpu.run(
-            store.dispatch((-(-channels // 2 // 32), rows, 1), shared),
-            mix.dispatch(
-                (heads, rows, 1), {**shared, "params": gpu.params(OFFSET), "y": y, "activations": activations}
-            ),
+            store.dispatch((-(-kv // 2 // 32), rows, 1), {**shared, **stored}),
+            mix.dispatch((heads, rows, 1), {**shared, **mixed}),
         )
         kept = gpu.read(activations, context, channels, offset=OFFSET)
         errors.same(gpu.read(y, rows, channels)[:valid], kept[first : first + valid], "kept rows")
         first += valid
-    expected, _ = reference.attention(qkv[:first].astype(np.float64), heads)
+    expected, _ = reference.attention_of(operation, {"x": qkv[:first].astype(np.float64)})
     errors.close(kept[:first], expected)
     # Float32 has fewer decimal places left for large scores.
     tolerance = KERNEL * max(1.0, (scale / 3) ** 2)
-    return errors.check("forward/attention_rows", f"{heads} heads of {size}, {context} rows in a {kind}", tolerance)
+    shape = f"{heads} heads of {size}, {context} rows in a {kind}"
+    shape += f", {kv_heads} key-value heads" if kv_heads < heads else ""
+    shape += f", window {window}" if window else ""
+    return errors.check("forward/attention_rows", shape, tolerance)
 
 
 def chunks_of(context: int) -> list[tuple[int, int]]:
@@ -74,4 +112,6 @@ def checks(gpu: Gpu) -> Iterator[Check]:
         yield attention(gpu, kind, 3, 20, 150, chunks_of(150))  # more keys than threads
         yield attention(gpu, kind, 3, 12, 37, chunks_of(37))
         yield attention(gpu, kind, 1, 256, 37, chunks_of(37))
+        yield attention(gpu, kind, 6, 12, 37, chunks_of(37), kv_heads=2, window=7, cap=3.0)
+        yield attention(gpu, kind, 3, 12, 37, chunks_of(37), by_head=True)
         yield attention(gpu, kind, 1, 16, 20, [(16, 16), (16, 4)], scale=60.0)  # scores that would overflow

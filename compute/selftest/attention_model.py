@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
+from compute.models.operations import Attention
 from compute.views.attention_colors import AttentionColors
 from compute.views.attention_head import SCORES, WEIGHTS, MatrixPicture
 from compute.views.attention_wall import TILE, HeadStatistics, WallPicture
 
+from .reference import by_head, soft_cap
+
 Array = np.ndarray
 
 
-def scores(qkv: Array, heads: int) -> Array:
-    """Scores of all pairs, later keys included: [heads, query, key] from qkv [T, 3 C]."""
-    rows, size = qkv.shape[0], qkv.shape[1] // 3 // heads
-    query, key, _ = qkv.astype(np.float64).reshape(rows, 3, heads, size).transpose(1, 2, 0, 3)
-    result: Array = query @ key.transpose(0, 2, 1) / np.sqrt(size)
-    return result
+def scores(attention: Attention, acts: Mapping[str, Array]) -> Array:
+    """Scores of all pairs, unseen keys included: [heads, query, key] from float64 activations."""
+    query = by_head(acts[attention.query.source], attention.query).transpose(1, 0, 2)  # [H, T, D]
+    key = np.repeat(by_head(acts[attention.key.source], attention.key), attention.group, axis=1)  # [T, H, D]
+    return soft_cap(query @ key.transpose(1, 2, 0) * attention.score_scale, attention.cap)
 
 
-def weights(all_scores: Array) -> Array:
-    """Attention weights [heads, query, key] from scores of all pairs."""
+def weights(all_scores: Array, window: int = 0) -> Array:
+    """Attention weights [heads, query, key] from scores of all pairs. window: keys that a query sees, 0 for all."""
     rows = all_scores.shape[1]
-    masked = np.where(np.tri(rows, dtype=bool), all_scores, -np.inf)
+    seen = np.tri(rows, dtype=bool)
+    if window:
+        seen &= ~np.tri(rows, k=-window, dtype=bool)
+    masked = np.where(seen, all_scores, -np.inf)
     powers = np.exp(masked - masked.max(-1, keepdims=True))
     result: Array = powers / powers.sum(-1, keepdims=True)
     return result

@@ -24,8 +24,20 @@ T = TypeVar("T")
 
 def all_scores(engine: Engine) -> np.ndarray:
     """Scores of every head of the engine's latest pass in float64, [heads, query, key], from queries and keys read."""
-    layers = engine.description.attention
-    return np.concatenate([attention_model.scores(read_tensor(engine, layer.qkv), layer.heads) for layer in layers])
+    found = []
+    for layer in engine.description.attention:
+        acts = {name: read_tensor(engine, name).astype(np.float64) for name in layer.inputs}
+        found.append(attention_model.scores(layer, acts))
+    return np.concatenate(found)
+
+
+def all_weights(engine: Engine) -> np.ndarray:
+    """The attention weights of every head in float64, [heads, query, key]."""
+    scores, found, first = all_scores(engine), [], 0
+    for layer in engine.description.attention:
+        found.append(attention_model.weights(scores[first : first + layer.heads], layer.window))
+        first += layer.heads
+    return np.concatenate(found)
 
 
 def read_picture(engine: Engine, texture: wgpu.GPUTexture) -> np.ndarray:
@@ -76,7 +88,7 @@ def walls(engine: Engine, lengths: tuple[int, ...]) -> Iterator[Check]:
         _grow(engine, tokens[:rows], before)
         finish(wall)
         before = rows
-        pattern = attention_model.weights(all_scores(engine))
+        pattern = all_weights(engine)
         blocks = attention_model.tiles(pattern, pool_for(rows))
         order = (*reversed(range(1, wall.heads)), None, 0)[: wall.heads]
         what, columns = f"{rows} rows", max(1, wall.heads // 2)
@@ -109,7 +121,10 @@ def heads(engine: Engine, lengths: tuple[int, ...]) -> Check:
             view.update()
             scores = expected[start + view.head]
             query, key = rows - 1, rows // 3
-            line, weights = read_line(engine, view, query, key), attention_model.weights(scores[None])[0]
+            line, weights = (
+                read_line(engine, view, query, key),
+                attention_model.weights(scores[None], attention.window)[0],
+            )
             what = f"{rows} rows, layer {layer}"
             errors.close(line.query_scores, scores[query], f"{what}: scores of a query")
             errors.close(line.key_scores, scores[:, key], f"{what}: scores of a key")

@@ -31,9 +31,9 @@ class Chunk:
 
     def __init__(self, gpu: Gpu, columns: int, rows: int, valid: int, *, trace: bool = True) -> None:
         self._gpu, self._columns, self._rows, self._valid, self._trace = gpu, columns, rows, valid, trace
-        self._y = gpu.empty(rows * columns)
+        self.y = gpu.empty(rows * columns)
         self._activations = gpu.empty(OFFSET + (FIRST_ROW + rows) * columns)
-        self.resources: dict[str, Resource] = {"y": self._y}
+        self.resources: dict[str, Resource] = {"y": self.y}
         if trace:
             self.resources["activations"] = self._activations
 
@@ -44,7 +44,7 @@ class Chunk:
 
     def read(self) -> np.ndarray:
         """The buffer of the result, [rows, columns]."""
-        return self._gpu.read(self._y, self._rows, self._columns)
+        return self._gpu.read(self.y, self._rows, self._columns)
 
     def compare(self, expected: np.ndarray, errors: Errors) -> None:
         """Compare the result with `expected` [valid, columns], and check that all other memory is as it was."""
@@ -52,6 +52,11 @@ class Chunk:
         found = self.read()
         errors.close(found[:valid], expected, "result")
         errors.same(bool((found[valid:] == UNTOUCHED).all()), True, "unused rows")
+        self.compare_kept(expected, errors)
+
+    def compare_kept(self, expected: np.ndarray, errors: Errors) -> None:
+        """Compare the kept rows with `expected` [valid, columns], and check that other rows are as they were."""
+        valid = self._valid
         kept = self._gpu.read(self._activations, FIRST_ROW + self._rows, self._columns, offset=OFFSET)
         rows = slice(FIRST_ROW, FIRST_ROW + valid) if self._trace else slice(0, 0)
         errors.close(kept[rows], expected if self._trace else expected[:0], "kept result")

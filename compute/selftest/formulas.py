@@ -5,7 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from compute.forward.engine import Engine
-from compute.models.operations import Activation, Add, Alias, Attention, Gather, Head, LayerNorm, Linear, Weight
+from compute.models.operations import (
+    Activation,
+    Add,
+    Alias,
+    Attention,
+    Gated,
+    Gather,
+    Head,
+    LayerNorm,
+    Linear,
+    RmsNorm,
+    Rope,
+    Scale,
+    Weight,
+)
 from compute.models.readings import Form, readings
 from compute.models.tensor_index import TensorIndex
 from compute.views.formula import TOP, Formula
@@ -36,13 +50,14 @@ class Exact:
         """The value at `at`, and the products whose sum it is, without constants; [] where that is not of interest."""
         description = self._engine.description
         if at.name == description.head.output:
-            return self._linear(description.head, (self._engine.registry.rows - 1, at.index[0]))
+            total, products = self._linear(description.head, (self._engine.registry.rows - 1, at.index[0]))
+            cap = description.head.cap
+            return (cap * float(np.tanh(total / cap)), np.empty(0)) if cap else (total, products)
         reading = readings(description)[at.name]
         operation, index = reading.operation, at.index
-        if isinstance(operation, Attention) and reading.form in (Form.QUERY, Form.KEY, Form.VALUE):
-            third = (Form.QUERY, Form.KEY, Form.VALUE).index(reading.form)
-            index = (index[0], index[1] + third * operation.columns)
-            operation = description.outputs[operation.qkv]
+        if reading.heads is not None:
+            index = (index[0], reading.heads.within(index[1]))
+            operation = description.outputs[reading.source]
         none: reference.Array = np.empty(0)
         match operation:
             case Linear():
@@ -60,8 +75,22 @@ class Exact:
                 moved = None if shift is None else self._weight(shift)
                 norm = reference.layer_norm(self._values(x)[index[0]], self._weight(scale), moved, operation.epsilon)
                 return float(norm[index[1]]), none
+            case RmsNorm(x=x, scale=scale):
+                row = self._values(x)[index[0]][None]
+                norm = reference.rms_norm(row, self._weight(scale), operation.epsilon, operation.offset)
+                return float(norm[0, index[1]]), none
             case Activation(x=x):
                 return float(reference.ACTIVATIONS[operation.function](self._values(x)[index])), none
+            case Gated(x=x, up=up):
+                gate = reference.ACTIVATIONS[operation.function](self._values(x)[index])
+                return float(gate * self._values(up)[index]), none
+            case Scale(x=x, factor=factor):
+                return float(self._values(x)[index]) * factor, none
+            case Rope(x=heads):
+                rows = reference.by_head(self._values(heads.source)[index[0] : index[0] + 1], heads)
+                position = self._engine.registry.first_position + index[0]
+                rotated = reference.rope(rows, operation.frequencies, [position], interleaved=operation.interleaved)
+                return float(rotated.reshape(-1)[index[1]]), none
         raise ValueError(f"{at}: unknown operation {operation.kind}")
 
     def _linear(self, operation: Linear | Head, index: tuple[int, ...]) -> tuple[float, reference.Array]:
@@ -73,17 +102,27 @@ class Exact:
     def _attention(
         self, operation: Attention, name: str, form: Form, index: tuple[int, ...]
     ) -> tuple[float, reference.Array]:
-        qkv, size, columns = self._values(operation.qkv), operation.head_size, operation.columns
-        pattern = reference.attention(qkv, operation.heads)[1]
+        acts = {heads.source: self._values(heads.source) for _, heads in operation.parts}
+        pattern = reference.attention_of(operation, acts)[1]
         if form is Form.SCORES:
             head, query, key = index
-            parts = slice(head * size, (head + 1) * size)
-            products = qkv[query, parts] * qkv[key, columns:][parts] / np.sqrt(size)
-            return (float(products.sum()), products) if key <= query else (-np.inf, np.empty(0))
+            if not operation.first_key(query) <= key <= query:
+                return -np.inf, np.empty(0)
+            q = reference.by_head(acts[operation.query.source], operation.query)[query, head]
+            k = reference.by_head(acts[operation.key.source], operation.key)[key, head // operation.group]
+            products = q * k * operation.score_scale
+            total = float(products.sum())
+            return (
+                (total, products)
+                if not operation.cap
+                else (operation.cap * np.tanh(total / operation.cap), np.empty(0))
+            )
         if name == operation.pattern:
             return float(pattern[index]), np.empty(0)
         query, column = index
-        products = (pattern[column // size, query] * qkv[:, 2 * columns + column])[: query + 1]
+        head, channel = divmod(column, operation.head_size)
+        values = reference.by_head(acts[operation.value.source], operation.value)[:, head // operation.group, channel]
+        products = (pattern[head, query] * values)[operation.first_key(query) : query + 1]
         return float(products.sum()), products
 
     def _values(self, name: str) -> reference.Array:

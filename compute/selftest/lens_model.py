@@ -9,7 +9,7 @@ import numpy as np
 
 from compute.models.architectures import describe
 from compute.models.names import split_name
-from compute.models.operations import Attention, Linear, Operation, Weight
+from compute.models.operations import Attention, Linear, Operation, RmsNorm, Weight
 from compute.weights.checkpoint import WeightSource
 
 from . import reference
@@ -21,9 +21,12 @@ def lens_logits(source: WeightSource, stream: Array, weight: Array | None = None
     description = describe(source.config)
     h = stream if weight is None else reference.linear(stream, weight, bias)  # [T, C]
     norm, head = description.final_norm, description.head
-    if norm is not None:
+    if isinstance(norm, RmsNorm):
+        h = reference.rms_norm(h, _value(source, norm.scale), norm.epsilon, norm.offset)
+    elif norm is not None:
         h = reference.layer_norm(h, _value(source, norm.scale), _optional(source, norm.shift), norm.epsilon)
     logits = reference.linear(h, _value(source, head.weight), _optional(source, head.bias))  # [T, V]
+    logits = reference.soft_cap(logits, head.cap)
     return logits[:, : head.vocabulary]
 
 
@@ -55,31 +58,40 @@ def attribution(
     up = matrix[target] - (0 if against is None else matrix[against])  # [C]
     x = acts[description.stream[-1]][row]  # [C]
 
-    def logit_of(part: Array) -> float:
-        """What `part` [C], a term of x, adds to the logit while the norm's scale stays that of x."""
+    def logit_of(part: Array, after: RmsNorm | None = None) -> float:
+        """What `part` [C], a term of x, adds to the logit while the norm's scale stays that of x.
+
+        after: a norm whose input `part` is a term of, and whose result is a term of x; its scale stays as well.
+        """
+        if after is not None:
+            root = np.sqrt((acts[after.x][row] ** 2).mean() + after.epsilon)
+            part = part / root * (_value(source, after.scale) + after.offset)
         if norm is None:
             return float(part @ up)
+        if isinstance(norm, RmsNorm):
+            root = np.sqrt((x**2).mean() + norm.epsilon)
+            return float((part / root * (_value(source, norm.scale) + norm.offset)) @ up)
         deviation = np.sqrt(x.var() + norm.epsilon)
         return float(((part - part.mean()) / deviation * _value(source, norm.scale)) @ up)
 
     found = ExactParts({}, {}, {}, _logit(source, acts, row, up, target, against))
-    for name, operation in _terms(description.stream, source):
+    for name, operation, after in _terms(description.stream, source):
         mixed = description.outputs.get(operation.x) if isinstance(operation, Linear) else None
         if isinstance(operation, Linear) and isinstance(mixed, Attention):
             weight, size = _value(source, operation.weight), mixed.head_size
-            values = acts[mixed.qkv][: row + 1, 2 * mixed.columns :]  # [keys, C]
+            values = reference.by_head(acts[mixed.value.source], mixed.value)[: row + 1]  # [keys, K, D]
             for index in range(mixed.heads):
                 part = slice(index * size, (index + 1) * size)
-                found.values[name, index] = logit_of(weight[:, part] @ acts[mixed.output][row, part])
-                taken = acts[mixed.pattern][index, row, : row + 1, None] * values[:, part]  # [keys, D]
-                found.sources[name, index] = np.array([logit_of(weight[:, part] @ one) for one in taken])
+                found.values[name, index] = logit_of(weight[:, part] @ acts[mixed.output][row, part], after)
+                taken = acts[mixed.pattern][index, row, : row + 1, None] * values[:, index // mixed.group]  # [keys, D]
+                found.sources[name, index] = np.array([logit_of(weight[:, part] @ one, after) for one in taken])
             if operation.bias is not None:
-                found.values[f"{name}.bias", None] = logit_of(_value(source, operation.bias))
+                found.values[f"{name}.bias", None] = logit_of(_value(source, operation.bias), after)
             continue
-        found.values[name, None] = logit_of(acts[operation.output][row])
+        found.values[name, None] = logit_of(acts[operation.output][row], after)
         if isinstance(operation, Linear):
             weight, hidden = _value(source, operation.weight), acts[operation.x][row]
-            found.neurons[operation.x] = np.array([logit_of(weight[:, i] * hidden[i]) for i in range(len(hidden))])
+            found.neurons[operation.x] = np.array([logit_of(one, after) for one in (weight * hidden).T])
     if norm is not None and norm.shift is not None:
         found.values[norm.shift.name, None] = float(_value(source, norm.shift) @ up)
     if head.bias is not None and bias is not None:
@@ -87,15 +99,21 @@ def attribution(
     return found
 
 
-def _terms(stream: tuple[str, ...], source: WeightSource) -> list[tuple[str, Operation]]:
-    """The operations that add to the residual stream, each with the name of its part."""
+def _terms(stream: tuple[str, ...], source: WeightSource) -> list[tuple[str, Operation, RmsNorm | None]]:
+    """What adds to the residual stream, each with the name of its part, and the norm between it and the stream."""
     description = describe(source.config)
-    found: list[tuple[str, Operation]] = []
+    found: list[tuple[str, Operation, RmsNorm | None]] = []
     for point in stream:
         for term in description.contributors(point):
+            operation = description.outputs[description.canonical(term)]
+            after: RmsNorm | None = None
+            if isinstance(operation, RmsNorm):
+                after = operation
+                operation = description.outputs[after.x]
+                term = operation.output
             block, short = split_name(term)
             name = term.rpartition(".")[0] if block is not None and "." in short else term
-            found.append((name, description.outputs[term]))
+            found.append((name, operation, after))
     return found
 
 

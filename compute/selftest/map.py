@@ -29,7 +29,7 @@ _COLUMNS, _ROWS = 6, 5  # cells in a picture with numbers
 def _written_tensors(description: Description) -> Iterator[tuple[str, int]]:
     """A tensor of each storage, and the size of a cell in pixels at which its numbers are compared."""
     attention, last = description.attention[0], description.sections[-2]
-    yield attention.qkv, 60
+    yield attention.query.source, 60
     yield max(last.weights, key=lambda weight: weight.count).name, 95
     yield attention.pattern, 120
     yield description.head.output, 60

@@ -6,7 +6,7 @@ import numpy as np
 
 from compute.models.architectures import describe, parameter_shapes
 from compute.models.config import ModelConfig
-from compute.models.operations import LayerNorm
+from compute.models.operations import Norm
 from compute.weights.checkpoint import ArrayModel
 from compute.weights.dtypes import DTYPES
 
@@ -17,7 +17,7 @@ def loud_model(config: ModelConfig, seed: int = 0, scale: float = 0.3) -> ArrayM
     """A model with float32 weights N(0, scale), larger than GPT-2's, so that every part of it affects the logits."""
     generator = np.random.default_rng(seed)
     arrays = {}
-    scales = {operation.scale.name for operation in describe(config).operations() if isinstance(operation, LayerNorm)}
+    scales = {operation.scale.name for operation in describe(config).operations() if isinstance(operation, Norm)}
     for name, shape in parameter_shapes(config).items():
         values = generator.standard_normal(shape, dtype=np.float32) * np.float32(scale)
         arrays[name] = values + np.float32(1) if name in scales else values

@@ -1,20 +1,36 @@
 """Every architecture in NumPy and float64, with which kernels and sampler are compared. Short and plain, not fast.
 
 `forward` interprets a description, with a function per kind of operation. Shapes: T tokens of the context, C channels,
-H heads, D = C / H, R rows of a table, V padded vocabulary.
+H heads and K key-value heads of D channels, R rows of a table, V padded vocabulary.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from math import pi, sqrt
+from math import erf, pi, sqrt
 
 import numpy as np
 import numpy.typing as npt
 
 from compute.edits.resolved import ResolvedEdit
 from compute.models.architectures import describe, parameter_shapes
-from compute.models.operations import Activation, Add, Alias, Attention, Gather, Head, LayerNorm, Linear, Weight
+from compute.models.operations import (
+    Activation,
+    Add,
+    Alias,
+    Attention,
+    Gated,
+    Gather,
+    Head,
+    Heads,
+    LayerNorm,
+    Linear,
+    Operation,
+    RmsNorm,
+    Rope,
+    Scale,
+    Weight,
+)
 from compute.weights.checkpoint import ArrayModel, WeightSource
 
 from .reference_edits import attention_hooks, edited_logits, edited_rows, edited_weight
@@ -54,6 +70,37 @@ def layer_norm(x: Array, scale: Array, shift: Array | None = None, epsilon: floa
     return out if shift is None else out + shift
 
 
+def rms_norm(x: Array, scale: Array, epsilon: float, offset: float = 0.0) -> Array:
+    """Groups of S columns of x [T, C] over their root mean square, times scale [S] plus offset."""
+    groups = x.reshape(len(x), -1, len(scale))  # [T, C / S, S]
+    root = np.sqrt((groups**2).mean(axis=-1, keepdims=True) + epsilon)  # [T, C / S, 1]
+    out: Array = (groups / root * (scale + offset)).reshape(x.shape)
+    return out
+
+
+def by_head(x: Array, heads: Heads) -> Array:
+    """The columns of x [T, columns] that belong to heads, [T, H, D]."""
+    firsts = [heads.column(head) for head in range(heads.heads)]
+    return np.stack([x[:, first : first + heads.size] for first in firsts], axis=1)
+
+
+def rope(x: Array, frequencies: Sequence[float], positions: Sequence[int], *, interleaved: bool = False) -> Array:
+    """x [T, H, D] with the first channels of each head rotated in pairs by position times frequency; [T, H, D]."""
+    pairs = len(frequencies)
+    angles = np.outer(positions, frequencies)[:, None]  # [T, 1, pairs]
+    first = slice(0, 2 * pairs, 2) if interleaved else slice(0, pairs)
+    second = slice(1, 2 * pairs, 2) if interleaved else slice(pairs, 2 * pairs)
+    out = x.copy()
+    out[..., first] = x[..., first] * np.cos(angles) - x[..., second] * np.sin(angles)
+    out[..., second] = x[..., second] * np.cos(angles) + x[..., first] * np.sin(angles)
+    return out
+
+
+def soft_cap(x: Array, cap: float) -> Array:
+    """cap * tanh(x / cap); x itself for a cap of 0."""
+    return cap * np.tanh(x / cap) if cap else x
+
+
 def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     """Multiply x [T, in] by the transpose of weight [out, in], plus bias [out]; [T, out]."""
     out: Array = x @ weight.T  # [T, in] @ [in, out] -> [T, out]
@@ -66,23 +113,45 @@ def same(x: Array) -> Array:
 
 
 def attention(
-    qkv: Array, heads: int, edit_scores: Callable[[Array], Array] = same, edit_pattern: Callable[[Array], Array] = same
+    q: Array,
+    k: Array,
+    v: Array,
+    edit_scores: Callable[[Array], Array] = same,
+    edit_pattern: Callable[[Array], Array] = same,
+    *,
+    scale: float = 0.0,
+    cap: float = 0.0,
+    window: int = 0,
 ) -> tuple[Array, Array]:
-    """Causal attention of qkv [T, 3 C]: (out [T, C], pattern [H, query, key]); rows of the pattern add up to 1.
+    """Causal attention of q [T, H, D], k and v [T, K, D]: (out [T, H D], pattern [H, query, key]).
 
-    edit_scores, edit_pattern: called with [H, T, T] before the softmax and after it; the causal mask follows both.
-    Rows without a key that has a score are 0.
+    Rows of the pattern add up to 1. Groups of H / K query heads share a key and a value head. scale: of scores, 0 for
+    1 / sqrt(D); window: keys that a query sees, 0 for all. edit_scores, edit_pattern: called with [H, T, T] before the
+    softmax and after it; the mask follows both. Rows without a key that has a score are 0.
     """
-    tokens, size = qkv.shape[0], qkv.shape[1] // 3 // heads
-    q, k, v = qkv.reshape(tokens, 3, heads, size).transpose(1, 2, 0, 3)  # [T, 3 C] -> 3 of [H, T, D]
-    scores = edit_scores(q @ k.transpose(0, 2, 1) / sqrt(size))  # [H, T, D] @ [H, D, T] -> [H, T, T]
-    later = np.triu(np.ones((tokens, tokens), bool), 1)  # [T, T], true where the key comes after the query
-    scores = np.where(later, -np.inf, scores)  # [H, T, T]
+    tokens, heads, size = q.shape
+    q, k, v = (np.repeat(x, heads // x.shape[1], axis=1).transpose(1, 0, 2) for x in (q, k, v))  # [H, T, D]
+    scores = q @ k.transpose(0, 2, 1) * (scale or 1 / sqrt(size))  # [H, T, D] @ [H, D, T] -> [H, T, T]
+    scores = edit_scores(soft_cap(scores, cap))
+    hidden = np.triu(np.ones((tokens, tokens), bool), 1)  # [T, T], true where the key comes after the query
+    if window:
+        hidden |= np.tri(tokens, k=-window, dtype=bool)
+    scores = np.where(hidden, -np.inf, scores)  # [H, T, T]
     left = scores.max(axis=-1, keepdims=True) > -np.inf  # [H, T, 1]
     pattern = edit_pattern(np.where(left, softmax(np.where(left, scores, 0)), 0))  # [H, T, T]
-    pattern = np.where(later, 0, pattern)  # [H, T, T], no edit makes a query see later keys
+    pattern = np.where(hidden, 0, pattern)  # [H, T, T], no edit makes a query see hidden keys
     out = (pattern @ v).transpose(1, 0, 2)  # [H, T, T] @ [H, T, D] -> [T, H, D]
-    return out.reshape(tokens, heads * size), pattern  # [T, C], [H, T, T]
+    return out.reshape(tokens, heads * size), pattern  # [T, H D], [H, T, T]
+
+
+def attention_of(
+    operation: Attention, acts: Mapping[str, Array], edit_scores: Callable[[Array], Array] = same,
+    edit_pattern: Callable[[Array], Array] = same,
+) -> tuple[Array, Array]:  # fmt: skip
+    """`attention` as the operation says, of the activations `acts`."""
+    q, k, v = (by_head(acts[heads.source], heads) for _, heads in operation.parts)
+    values = {"scale": operation.scale, "cap": operation.cap}
+    return attention(q, k, v, edit_scores, edit_pattern, window=operation.window, **values)
 
 
 def gelu(x: Array) -> Array:
@@ -97,7 +166,21 @@ def relu(x: Array) -> Array:
     return out
 
 
-ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {"gelu": gelu, "relu": relu}
+def gelu_exact(x: Array) -> Array:
+    """GELU with the error function, elementwise."""
+    out: Array = 0.5 * x * (1 + np.vectorize(erf, otypes=[np.float64])(x / sqrt(2)))
+    return out
+
+
+def silu(x: Array) -> Array:
+    """SiLU: x times its logistic function, elementwise."""
+    out: Array = x / (1 + np.exp(-x))
+    return out
+
+
+ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {
+    "gelu": gelu, "gelu_exact": gelu_exact, "silu": silu, "relu": relu
+}  # fmt: skip
 
 
 def head(x: Array, matrix: Array, bias: Array | None = None) -> Array:
@@ -133,7 +216,7 @@ def forward(
     def optional(weight: Weight | None) -> Array | None:
         return None if weight is None else value(weight)
 
-    indices = {"token": tokens, "position": range(positions_start, positions_start + len(tokens))}
+    positions = range(positions_start, positions_start + len(tokens))
     acts: dict[str, Array] = {}
     for operation in describe(source.config).operations():
         name = operation.output
@@ -142,26 +225,45 @@ def forward(
                 acts[name] = acts[operation.source]
                 continue
             case Gather():
-                out = gather(value(operation.table), indices[operation.by])
-            case Add():
-                out = add(*(acts[term] for term in operation.terms))
-            case LayerNorm(x=x):
-                out = layer_norm(acts[x], value(operation.scale), optional(operation.shift), operation.epsilon)
+                out = gather(value(operation.table), tokens if operation.by == "token" else positions)
+            case Rope(x=heads):
+                turned = rope(
+                    by_head(acts[heads.source], heads), operation.frequencies, positions,
+                    interleaved=operation.interleaved,
+                )  # fmt: skip
+                out = turned.reshape(len(tokens), operation.columns)
             case Head(x=x):  # before Linear, which it is as well
                 logits = head(acts[x][-1], value(operation.weight), optional(operation.bias))
+                logits = soft_cap(logits, operation.cap)
                 acts[name] = edited_logits(edits, name, logits, text_start + len(tokens) - 1)
                 continue
             case Linear(x=x):
                 out = linear(acts[x], value(operation.weight), optional(operation.bias))
-            case Activation(x=x):
-                out = ACTIVATIONS[operation.function](acts[x])
+            case LayerNorm(x=x):
+                out = layer_norm(acts[x], value(operation.scale), optional(operation.shift), operation.epsilon)
+            case RmsNorm(x=x):
+                out = rms_norm(acts[x], value(operation.scale), operation.epsilon, operation.offset)
             case Attention():
                 hooks = attention_hooks(edits, operation.pattern, text_start)
-                out, acts[operation.pattern] = attention(acts[operation.qkv], operation.heads, *hooks)
+                out, acts[operation.pattern] = attention_of(operation, acts, *hooks)
             case _:
-                raise ValueError(f"{name}: the reference does not know the operation {operation.kind}")
+                out = elementwise(operation, acts)
         acts[name] = edited_rows(edits, name, out, text_start)
     return acts
+
+
+def elementwise(operation: Operation, acts: Mapping[str, Array]) -> Array:
+    """The result of an operation whose values depend on the same element of its inputs alone."""
+    match operation:
+        case Add():
+            return add(*(acts[term] for term in operation.terms))
+        case Scale(x=x):
+            return acts[x] * operation.factor
+        case Activation(x=x):
+            return ACTIVATIONS[operation.function](acts[x])
+        case Gated(x=x):
+            return ACTIVATIONS[operation.function](acts[x]) * acts[operation.up]
+    raise ValueError(f"{operation.output}: the reference does not know the operation {operation.kind}")
 
 
 def penalized(logits: npt.ArrayLike, penalty: float, seen: Collection[int]) -> Array:

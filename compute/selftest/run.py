@@ -13,7 +13,7 @@ import wgpu
 from compute.errors import AtlasError
 from compute.io.system_errors import first_line
 
-from . import attention, draws, edits, elementwise, lens, matmul, norm, passes, transpose, views
+from . import architectures, attention, draws, edits, elementwise, lens, matmul, norm, passes, rotary, transpose, views
 from .check import Check, Skipped
 from .gpu import Gpu
 
@@ -23,12 +23,14 @@ GROUPS: dict[str, Group] = {
     "matrix products": matmul.checks,
     "layer norm and embedding": norm.checks,
     "gather, add and activation": elementwise.checks,
+    "RMS norm, rotary positions, gates": rotary.checks,
     "attention": attention.checks,
     "weights that are turned": transpose.checks,
     "draws": draws.checks,
     "views": views.checks,
     "passes": passes.checks,
     "lens and attribution": lens.checks,
+    "architectures": architectures.checks,
     "edits": edits.checks,
 }
 

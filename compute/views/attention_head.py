@@ -10,13 +10,13 @@ import numpy as np
 import wgpu
 
 from compute.forward.engine import Engine
-from compute.forward.program import resource
 from compute.gpu.async_readback import AsyncReadback
 from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import ComputeEncoder, Dispatch
 
 from .attention_colors import AttentionColors
-from .attention_wall import AttentionWall, edited_attention, head_values, picture_texture, products_of
+from .attention_inputs import head_values, query_and_key
+from .attention_wall import AttentionWall, edited_attention, picture_texture, products_of
 
 SCORES, MASKED, WEIGHTS = range(3)  # the matrices, in the order of computation
 
@@ -147,9 +147,9 @@ class AttentionHead:
             kernel = self._engine.kernels.get(
                 "attention/scores", edited=bool(bindings), **head_values(self._engine, attention)
             )
-            qkv = resource(self._engine.registry[attention.qkv].storage.shards[0])
             bound: dict[str, Resource] = {
-                "params": self._uniforms[kind], "qkv": qkv, "scores": self._scores, "peaks": self._peaks, **bindings
+                "params": self._uniforms[kind], "scores": self._scores, "peaks": self._peaks,
+                **query_and_key(self._engine, attention), **bindings,
             }  # fmt: skip
             self._products[self.layer, kind] = kernel.dispatch((1, 1, 1), bound, label=attention.pattern)
         groups = (-(-(self.rows - key) // 64), end - first, 1)
@@ -159,7 +159,10 @@ class AttentionHead:
         """The weights of rows from their scores."""
         if (self.layer, "softmax") not in self._products:
             bindings = self._edit_bindings()
-            kernel = self._engine.kernels.get("attention/weights", context=self._engine.context, edited=bool(bindings))
+            kernel = self._engine.kernels.get(
+                "attention/weights", context=self._engine.context, edited=bool(bindings),
+                window=self.layers[self.layer].window,
+            )  # fmt: skip
             bound: dict[str, Resource] = {
                 "params": self._uniforms["softmax"], "all_scores": self._scores, "weights": self._weights, **bindings
             }  # fmt: skip

@@ -6,7 +6,6 @@ Rows that a new token leaves unchanged are not computed again.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +14,6 @@ import wgpu
 
 from compute.forward.edit_points import NOWHERE
 from compute.forward.engine import Engine
-from compute.forward.program import resource
 from compute.gpu.async_readback import AsyncReadback
 from compute.gpu.device import is_software
 from compute.gpu.kernels import Resource
@@ -23,6 +21,7 @@ from compute.gpu.wgpu_native import ComputeEncoder, Dispatch
 from compute.models.operations import Attention
 
 from .attention_colors import AttentionColors
+from .attention_inputs import head_values, query_and_key
 
 TILE = 64  # cells of a tile, per side
 STATISTICS = ("entropy", "distance", "previous", "first", "induction")  # order: as in wgsl/attention/totals.wgsl
@@ -116,7 +115,7 @@ class AttentionWall:
                 "params": self._uniforms["rows"],
                 "state": engine.state_buffer,
                 "layer": layer,
-                "qkv": resource(engine.registry[attention.qkv].storage.shards[0]),
+                **query_and_key(engine, attention),
                 "history": engine.history_buffer,
                 "tiles": self._tiles,
                 "rows": self._rows,
@@ -316,16 +315,6 @@ def head_statistics(data: bytes, rows: int) -> HeadStatistics:
     """The statistics from the buffer that wgsl/attention/totals.wgsl writes."""
     table = np.frombuffer(data, np.float32).reshape(-1, 8).copy()
     return HeadStatistics(rows, int(table[0, 5]), table[:, :5].T)
-
-
-def head_values(engine: Engine, attention: Attention) -> dict[str, str | int | float | bool]:
-    """What the kernels of wgsl/attention/ must know about a layer."""
-    return {
-        "channels": attention.columns,
-        "head_size": attention.head_size,
-        "context": engine.context,
-        "scale": repr(1 / math.sqrt(attention.head_size)),
-    }
 
 
 def picture_texture(device: wgpu.GPUDevice, label: str, width: int, height: int) -> wgpu.GPUTexture:

@@ -13,7 +13,7 @@ from compute.models.tensor_index import TensorIndex
 
 from .formula import Formula, Number, Operand, Source, Terms, formula
 from .formula_text import of
-from .formula_work import FormulaWork, score_scale
+from .formula_work import FormulaWork
 
 Results = npt.NDArray[np.float32]
 
@@ -21,12 +21,13 @@ Results = npt.NDArray[np.float32]
 def out_plan(work: FormulaWork, attention: Attention, element: TensorIndex) -> Callable[[Results, float], Formula]:
     """The weights of all keys that a query sees times their values."""
     query, column = element.index
-    head, keys, third = column // attention.head_size, query + 1, 2 * attention.columns + column
+    (head, channel), first, end = divmod(column, attention.head_size), attention.first_key(query), query + 1
+    of_value = attention.value.column(head // attention.group, channel)
     scores, _, weights, _ = work.softmax(attention, head, query)
-    values = work.values(attention.qkv, (0, third), keys, 3 * attention.columns)
+    values = work.values(attention.value.source, (first, of_value), end - first, work.columns(attention.value.source))
     products = work.products(weights, values)
-    left = Source(attention.pattern, ((head, head + 1), (query, query + 1), (0, keys)))
-    right = Source(attention.qkv, ((0, keys), (third, third + 1)))
+    left = Source(attention.pattern, ((head, head + 1), (query, query + 1), (first, end)))
+    right = Source(attention.value.source, ((first, end), (of_value, of_value + 1)))
 
     def collected(results: Results, value: float) -> Formula:
         terms = Terms(results[weights].copy(), results[values].copy(), results[products].copy(), left, right)
@@ -41,20 +42,23 @@ def out_plan(work: FormulaWork, attention: Attention, element: TensorIndex) -> C
 
 
 def scores_plan(work: FormulaWork, attention: Attention, element: TensorIndex) -> Callable[[Results], Formula]:
-    """A query times a key / sqrt(head size); -inf for a later key."""
+    """A query times a key / sqrt(head size); -inf for a key that the query does not see."""
     head, query, key = element.index
-    if key > query:
-        return lambda results: _masked(element, "scores", -math.inf)
+    first = attention.first_key(query)
+    if not first <= key <= query:
+        return lambda results: _masked(attention, element, "scores", -math.inf)
     scores, _, _, _ = work.softmax(attention, head, query)
     products = _score(work, attention, element)
-    return lambda results: products(results, float(results[scores][key]))
+    return lambda results: products(results, float(results[scores][key - first]))
 
 
 def pattern_plan(work: FormulaWork, attention: Attention, element: TensorIndex) -> Callable[[Results], Formula]:
-    """exp(score - largest score) over the sum of these for all keys that the query sees; 0 for a later key."""
+    """exp(score - largest score) over the sum of these for all keys that the query sees; 0 for other keys."""
     head, query, key = element.index
-    if key > query:
-        return lambda results: _masked(element, "pattern", 0.0)
+    first = attention.first_key(query)
+    if not first <= key <= query:
+        return lambda results: _masked(attention, element, "pattern", 0.0)
+    at = key - first
     value = work.pattern(attention, head, query, key)
     scores, exponentials, weights, extremes = work.softmax(attention, head, query)
     score_at = TensorIndex(_scores_name(attention), element.index)
@@ -62,7 +66,7 @@ def pattern_plan(work: FormulaWork, attention: Attention, element: TensorIndex) 
 
     def collected(results: Results) -> Formula:
         largest, total = (float(part) for part in results[extremes])
-        score, exponential = float(results[scores][key]), results[exponentials][key : key + 1].copy()
+        score, exponential = float(results[scores][at]), results[exponentials][at : at + 1].copy()
         steps = (
             Number("score", score),
             Number("largest score", largest),
@@ -71,8 +75,8 @@ def pattern_plan(work: FormulaWork, attention: Attention, element: TensorIndex) 
         )
         with np.errstate(divide="ignore", invalid="ignore"):
             share = np.float32(1) / results[extremes][1:]
-        terms = Terms(exponential, share, results[weights][key : key + 1].copy(), (None,), (None,))
-        row = Source(attention.pattern, ((head, head + 1), (query, query + 1), (0, query + 1)))
+        terms = Terms(exponential, share, results[weights][at : at + 1].copy(), (None,), (None,))
+        row = Source(attention.pattern, ((head, head + 1), (query, query + 1), (first, query + 1)))
         scored = inner(results, score)
         return formula(
             element, "pattern", "exp(score - largest) / sum over keys of exp(score - largest)",
@@ -86,24 +90,47 @@ def pattern_plan(work: FormulaWork, attention: Attention, element: TensorIndex) 
 
 def _score(work: FormulaWork, attention: Attention, element: TensorIndex) -> Callable[[Results, float], Formula]:
     head, query, key = element.index
-    size, columns = attention.head_size, attention.columns
-    first = head * size
-    q = work.values(attention.qkv, (query, first), size)
-    k = work.values(attention.qkv, (key, columns + first), size)
-    products = work.products(q, k, score_scale(attention))
-    left = Source(attention.qkv, ((query, query + 1), (first, first + size)))
-    right = Source(attention.qkv, ((key, key + 1), (columns + first, columns + first + size)))
+    size, scale = attention.head_size, attention.score_scale
+    query_at, key_at = attention.query.column(head), attention.key.column(head // attention.group)
+    q = work.values(attention.query.source, (query, query_at), size)
+    k = work.values(attention.key.source, (key, key_at), size)
+    products = work.products(q, k, scale)
+    left = Source(attention.query.source, ((query, query + 1), (query_at, query_at + size)))
+    right = Source(attention.key.source, ((key, key + 1), (key_at, key_at + size)))
+    factor = f" * {scale:.4g}" if attention.scale else f" / sqrt({size})"
 
     def collected(results: Results, value: float) -> Formula:
         terms = Terms(results[q].copy(), results[k].copy(), results[products].copy(), left, right)
-        return formula(
-            element, "scores",
-            f"sum of {of(left, element, whole=False)} * {of(right, element, whole=False)} / sqrt({size})",
-            value, terms, sources=(left, right), scale=score_scale(attention),
-            operands=(Operand(left, terms.left_values), Operand(right, terms.right_values)),
-        )  # fmt: skip
+        product = f"sum of {of(left, element, whole=False)} * {of(right, element, whole=False)}{factor}"
+        operands = (Operand(left, terms.left_values), Operand(right, terms.right_values))
+        if attention.cap:
+            return capped(element, "scores", attention.cap, product, value, terms, operands)
+        return formula(element, "scores", product, value, terms, sources=(left, right), scale=scale, operands=operands)
 
     return collected
+
+
+def capped(
+    element: TensorIndex,
+    kind: str,
+    cap: float,
+    inner: str,
+    value: float,
+    terms: Terms,
+    operands: tuple[Operand, ...],
+    constants: tuple[Number, ...] = (),
+) -> Formula:
+    """The formula of a sum with a soft cap: the sum times the share of it that the cap lets through."""
+    total = float(terms.products.sum(dtype=np.float64)) + sum(constant.value for constant in constants)
+    share = math.tanh(total / cap) * cap / total if total else 1.0
+    left, right, product = (np.array([number], np.float32) for number in (total, share, total * share))
+    steps = (Number("before the soft cap", total), Number("soft cap", cap))
+    one, operator = Terms(left, right, product, (None,), (None,)), f"{cap:g} * tanh(({inner}) / {cap:g})"
+    return formula(
+        element, kind, operator, value, one, steps=steps,
+        sources=tuple(operand.source for operand in operands), operands=operands,
+        slack=8 * float(np.abs(terms.products).sum()) + cap,
+    )  # fmt: skip
 
 
 def _slack(scores: Results, magnitude: float) -> float:
@@ -111,12 +138,13 @@ def _slack(scores: Results, magnitude: float) -> float:
     return 16 * float(np.abs(scores).max(initial=0.0)) * magnitude
 
 
-def _masked(element: TensorIndex, kind: str, value: float) -> Formula:
-    """The formula of a key after its query."""
+def _masked(attention: Attention, element: TensorIndex, kind: str, value: float) -> Formula:
+    """The formula of a key that its query does not see."""
     empty = np.empty(0, np.float32)
     _, query, key = element.index
     constants = (Number("masked", value),)
-    operator = f"{value:g}, because key {key} comes after query {query}"
+    why = f"comes after query {query}" if key > query else f"is before the {attention.window} tokens that it sees"
+    operator = f"{value:g}, because key {key} {why}"
     return formula(element, kind, operator, value, Terms(empty, empty, empty, (), ()), sources=(), constants=constants)
 
 

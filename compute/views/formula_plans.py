@@ -10,12 +10,28 @@ import numpy.typing as npt
 
 from compute.errors import UsageError
 from compute.forward.engine import Engine
-from compute.models.operations import Activation, Add, Alias, Attention, Gather, Head, LayerNorm, Linear, Operation
+from compute.models.operations import (
+    Activation,
+    Add,
+    Alias,
+    Attention,
+    Gated,
+    Gather,
+    Head,
+    LayerNorm,
+    Linear,
+    Operation,
+    RmsNorm,
+    Rope,
+    Scale,
+)
 from compute.models.readings import Form, Reading, readings
 from compute.models.tensor_index import TensorIndex, is_inside
 
 from .formula import Formula, Number, Operand, Source, Terms, formula
-from .formula_attention import out_plan, pattern_plan, scores_plan
+from .formula_attention import capped, out_plan, pattern_plan, scores_plan
+from .formula_elementwise import activation_plan, gated_plan, rope_plan, scale_plan
+from .formula_norms import norm_plan, rms_norm_plan
 from .formula_text import cell, of, shown
 from .formula_work import FormulaWork
 
@@ -23,7 +39,7 @@ Results: TypeAlias = "npt.NDArray[np.float32]"
 Plan: TypeAlias = "Callable[[Results], Formula]"  # makes the formula of the results, once they have arrived
 
 
-_PLANNED = (Alias, Add, Gather, LayerNorm, Linear, Activation, Attention)
+_PLANNED = (Alias, Add, Gather, LayerNorm, RmsNorm, Linear, Activation, Gated, Scale, Rope, Attention)
 
 
 def plan(engine: Engine, work: FormulaWork, element: TensorIndex) -> Plan:
@@ -42,10 +58,10 @@ def plan(engine: Engine, work: FormulaWork, element: TensorIndex) -> Plan:
             return scores_plan(work, operation, element)
         if reading.form is Form.WHOLE:
             return pattern_plan(work, operation, element)
-        third = (Form.QUERY, Form.KEY, Form.VALUE).index(reading.form)
+        assert reading.heads is not None
         row, column = element.index
-        element = TensorIndex(operation.qkv, (row, column + third * operation.columns))
-        operation = description.outputs[operation.qkv]
+        element = TensorIndex(reading.source, (row, reading.heads.within(column)))
+        operation = description.outputs[reading.source]
     value = work.values(element.name, element.index)
     collected = _plan(engine, work, operation, element)
     return lambda results: collected(results, float(results[value][0]))
@@ -91,11 +107,19 @@ def _plan(engine: Engine, work: FormulaWork, operation: Operation, element: Tens
         case Gather():
             return _gather(engine, work, operation, element)
         case LayerNorm():
-            return _norm(work, operation, element)
+            return norm_plan(work, operation, element)
+        case RmsNorm():
+            return rms_norm_plan(work, operation, element)
+        case Rope():
+            return rope_plan(work, operation, element, engine.registry.first_position)
+        case Gated():
+            return gated_plan(work, operation, element)
+        case Scale():
+            return scale_plan(work, operation, element)
         case Linear():
             return _linear(engine, work, operation, element)
         case Activation():
-            return _activation(work, operation, element)
+            return activation_plan(work, operation, element)
         case Attention():
             return out_plan(work, operation, element)
     raise UsageError(f"{element}: there is no formula for the operation {operation.kind}")
@@ -140,41 +164,6 @@ def _gather(engine: Engine, work: FormulaWork, operation: Gather, element: Tenso
     return collected
 
 
-def _norm(work: FormulaWork, operation: LayerNorm, element: TensorIndex) -> _Collected:
-    row, column = element.index
-    x = work.values(operation.x, (row, 0), operation.columns)
-    norm = work.norm(x, column, operation.epsilon)
-    scale_at, at = TensorIndex(operation.scale.name, (column,)), TensorIndex(operation.x, element.index)
-    normalized = slice(norm.start + 2, norm.stop)
-    scale = work.values(scale_at.name, scale_at.index)
-    product = work.products(normalized, scale)
-    shift_at = None if operation.shift is None else TensorIndex(operation.shift.name, (column,))
-    shift = None if shift_at is None else work.values(shift_at.name, shift_at.index)
-
-    def collected(results: Results, value: float) -> Formula:
-        constants = () if shift is None else (Number("shift", float(results[shift][0]), shift_at),)
-        mean, deviation, _ = (float(part) for part in results[norm])
-        steps = (
-            Number("input", float(results[x][column]), at),
-            Number("mean", mean),
-            Number("deviation", deviation),
-        )
-        terms = Terms(results[normalized].copy(), results[scale].copy(), results[product].copy(), (at,), (scale_at,))
-        added = "" if shift_at is None else f" + {shown(shift_at, element)}"
-        operator = f"({shown(at, element)} - mean) / deviation * {shown(scale_at, element)}{added}"
-        # The mean is subtracted again, in another order of additions.
-        slack = 8 * _largest(results[x]) / deviation * abs(float(results[scale][0])) if deviation else 0.0
-        whole = Source(operation.x, ((row, row + 1), (0, operation.columns)))
-        sources = (whole, cell(scale_at), *(() if shift_at is None else (cell(shift_at),)))
-        operands = (Operand(whole, results[x].copy()),)
-        return formula(
-            element, operation.kind, operator, value, terms, constants=constants, steps=steps, sources=sources,
-            operands=operands, slack=slack,
-        )  # fmt: skip
-
-    return collected
-
-
 def _linear(engine: Engine, work: FormulaWork, operation: Linear, element: TensorIndex) -> _Collected:
     """A row of the input times a row of the matrix, plus the bias; the head reads the last row of the context."""
     out = element.index[-1]
@@ -192,38 +181,13 @@ def _linear(engine: Engine, work: FormulaWork, operation: Linear, element: Tenso
         constants = () if bias is None else (Number("bias", float(results[bias][0]), bias_at),)
         terms = Terms(results[x].copy(), results[weight].copy(), results[products].copy(), left, right)
         added = "" if bias_at is None else f"{shown(bias_at, element)} + "
-        operator = f"{added}sum of {of(left, element)} * {of(right, element)}"
-        sources = (left, right, *(() if bias_at is None else (cell(bias_at),)))
         operands = (Operand(left, terms.left_values), Operand(right, terms.right_values))
+        operator = f"{added}sum of {of(left, element)} * {of(right, element)}"
+        if isinstance(operation, Head) and operation.cap:
+            return capped(element, operation.kind, operation.cap, operator, value, terms, operands, constants)
+        sources = (left, right, *(() if bias_at is None else (cell(bias_at),)))
         return formula(
             element, operation.kind, operator, value, terms, constants=constants, sources=sources, operands=operands
         )
 
     return collected
-
-
-def _activation(work: FormulaWork, operation: Activation, element: TensorIndex) -> _Collected:
-    """The input times the share of it that the function lets through."""
-    at = TensorIndex(operation.x, element.index)
-    x = work.values(at.name, at.index)
-    both = work.activation(x, operation.function)
-
-    def collected(results: Results, value: float) -> Formula:
-        share, product = results[both][:1].copy(), results[both][1:].copy()
-        steps = (Number("input", float(results[x][0]), at),)
-        terms = Terms(results[x].copy(), share, product, (at,), (None,))
-        operator = f"{operation.function}({shown(at, element)})"
-        slack = _activation_slack(float(results[x][0]), float(product[0]))
-        return formula(element, operation.kind, operator, value, terms, steps=steps, sources=(cell(at),), slack=slack)
-
-    return collected
-
-
-def _activation_slack(x: float, product: float) -> float:
-    """For `Formula.rounding`: the exponent of GELU, 1.6 x + 0.07 x^3, multiplies its rounding."""
-    return 4 * abs(product) * (1.6 * abs(x) + 0.072 * min(abs(x), 1e6) ** 3)
-
-
-def _largest(values: Results) -> float:
-    """The largest magnitude; NaN if there is one."""
-    return float(np.abs(values).max(initial=0.0))

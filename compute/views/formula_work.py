@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 import wgpu
 
 from compute.errors import UsageError
+from compute.forward.attention_kernels import attention_values
 from compute.forward.engine import Engine
 from compute.forward.program import resource
 from compute.gpu.kernels import Kernel, Resource
@@ -30,6 +30,10 @@ class FormulaWork:
         self._engine, self._results = engine, results
         self.dispatches: list[Dispatch] = []
         self.size = 0  # results in use
+
+    def columns(self, name: str) -> int:
+        """Columns of a tensor: values from one row to the next."""
+        return self._engine.registry[name].columns
 
     def values(self, name: str, index: Sequence[int], count: int = 1, stride: int = 1) -> slice:
         """`count` values of an activation, the logits or a weight, the first at `index`, each `stride` after the last.
@@ -80,11 +84,15 @@ class FormulaWork:
         self._run(self._engine.kernels.get("formula/products"), bound, count)
         return to
 
-    def norm(self, row: slice, column: int, epsilon: float) -> slice:
-        """Mean and deviation of a row among the results, and the row's normalized value at `column`."""
+    def norm(self, row: slice, column: int, epsilon: float, *, centered: bool = True) -> slice:
+        """Mean and deviation of a row among the results, and the row's normalized value at `column`.
+
+        centered: subtract the mean; otherwise the mean is 0 and the deviation the root mean square.
+        """
         to = self._take(3)
         params = self._params(row.start, row.stop - row.start, column, to.start, scale=epsilon)
-        self._run(self._engine.kernels.get("formula/norm"), {"params": params, "results": self._results})
+        kernel = self._engine.kernels.get("formula/norm", centered=centered)
+        self._run(kernel, {"params": params, "results": self._results})
         return to
 
     def activation(self, at: slice, function: str) -> slice:
@@ -95,16 +103,22 @@ class FormulaWork:
         return to
 
     def softmax(self, attention: Attention, head: int, query: int) -> tuple[slice, slice, slice, slice]:
-        """Scores, exponentials and weights of a query's keys, and the pair of the largest score and the sum."""
-        keys = query + 1
+        """Scores, exponentials and weights of the keys that a query sees, and the largest score and the sum."""
+        first, registry = attention.first_key(query), self._engine.registry
+        keys = query + 1 - first
         to = self._take(3 * keys + 2)
-        sizes = (query, 0, keys, head, attention.columns, attention.head_size, to.start)
+        query_row, key_row = (registry[heads.source].columns for heads in (attention.query, attention.key))
+        query_at = query * query_row + attention.query.column(head)
+        key_at = first * key_row + attention.key.column(head // attention.group)
+        values = attention_values(attention)
+        kernel = self._engine.kernels.get("formula/softmax", scale=values["scale"], cap=values["cap"])
         bound: dict[str, Resource] = {
-            "params": self._params(*sizes, scale=score_scale(attention)),
-            "qkv": resource(self._engine.registry[attention.qkv].storage.shards[0]),
+            "params": self._params(query_at, key_at, key_row, keys, attention.head_size, to.start),
+            "queries": resource(registry[attention.query.source].storage.shards[0]),
+            "all_keys": resource(registry[attention.key.source].storage.shards[0]),
             "results": self._results,
         }
-        self._run(self._engine.kernels.get("formula/softmax"), bound)
+        self._run(kernel, bound)
         scores, exponentials, weights = (slice(to.start + i * keys, to.start + (i + 1) * keys) for i in range(3))
         return scores, exponentials, weights, slice(to.stop - 2, to.stop)
 
@@ -140,11 +154,6 @@ class FormulaWork:
 
     def _run(self, kernel: Kernel, bound: dict[str, Resource], threads: int = 1) -> None:
         self.dispatches.append(kernel.dispatch((-(-threads // _THREADS), 1, 1), bound))
-
-
-def score_scale(attention: Attention) -> float:
-    """The factor of all scores, 1 / sqrt(head size)."""
-    return 1 / math.sqrt(attention.head_size)
 
 
 def operand_kernel(engine: Engine, tensor: Tensor) -> Kernel:

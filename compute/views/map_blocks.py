@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from compute.models.description import Description, Section
-from compute.models.operations import Activation, Attention, Operation, Weight
+from compute.models.operations import Activation, Attention, Gated, Operation, Weight
 
 
 @dataclass(frozen=True)
@@ -118,9 +118,9 @@ class _Block:
         """What a stretch of the block does, in a few words."""
         operations = [operation for column in columns for operation in column]
         titles = [f"attention, {operation.heads} heads" for operation in operations if isinstance(operation, Attention)]
-        if any(isinstance(operation, Activation) for operation in operations):
-            widest = max(operation.columns for operation in operations if isinstance(operation, Activation))
-            titles.append(f"MLP, widens {widest / self._channels:g}x")
+        hidden = [operation.columns for operation in operations if isinstance(operation, Activation | Gated)]
+        if hidden:
+            titles.append(f"MLP, widens {max(hidden) / self._channels:.3g}x")
         return "; ".join(titles) or operations[-1].output
 
     def _stretch(self, columns: Iterable[Sequence[Operation]], most: int) -> Part:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 
 import numpy as np
 import wgpu
@@ -11,10 +10,11 @@ import wgpu
 from compute.forward.edit_points import NOWHERE
 from compute.forward.engine import Engine
 from compute.forward.pass_plan import ONE_SEQUENCE
-from compute.forward.program import resource
 from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
 from compute.models.registry import Tensor
+
+from .attention_inputs import head_values, query_and_key
 
 _BUDGET = 1 << 30  # bytes
 
@@ -125,19 +125,15 @@ def pattern_row(
     It is the pattern that attention used, with the edits in force. params: see `pattern_params`.
     """
     attention = engine.description.patterns[tensor.name]
-    sizes: dict[str, int | str] = {
-        "channels": attention.columns, "head_size": attention.head_size, "context": engine.context, "rows": kept,
-        "scale": repr(1 / math.sqrt(attention.head_size)),
-    }  # fmt: skip
-    source = resource(engine.registry[attention.qkv].storage.shards[0])
-    bound: dict[str, Resource] = {"params": params, "qkv": source, "result": target}
+    bound: dict[str, Resource] = {"params": params, "result": target, **query_and_key(engine, attention)}
     edited, scores, pattern = engine.attention_points(attention) or (None, NOWHERE, NOWHERE)
     if edited is not None:
         numbers = np.asarray([scores, pattern, 0, 0], np.uint32)
         points = engine.device.create_buffer_with_data(data=numbers, usage=wgpu.BufferUsage.UNIFORM)
         bound |= {"points": points, "state": engine.state_buffer, **edited.edits.bindings}
     kernel = engine.kernels.get(
-        "forward/attention_pattern", **sizes, scores=scores != NOWHERE, pattern=pattern != NOWHERE
+        "forward/attention_pattern", **head_values(engine, attention), rows=kept, scores=scores != NOWHERE,
+        pattern=pattern != NOWHERE,
     )  # fmt: skip
     return kernel.dispatch((tensor.heads, 1, 1), bound, label=tensor.name)
 

@@ -13,8 +13,8 @@ from assets import CHECKPOINT
 from compute.errors import CheckpointError, option
 from compute.io.escape import one_line
 from compute.io.system_errors import read_errors_as
-from compute.models.architectures import describe, parameter_shapes
-from compute.models.config import GPT2_SIZES, ModelConfig
+from compute.models.architectures import describe, known_shapes, parameter_shapes
+from compute.models.config import ModelConfig
 
 from .dtypes import DTYPES
 from .llmc import open_llmc
@@ -90,13 +90,13 @@ class ArrayModel:
 def open_model(spec: str) -> WeightSource:
     """Open the model `spec`, the value of `--model`.
 
-    `stories`, a fetched model of `FETCHABLE`, `random:` and one of `GPT2_SIZES`, or a path: an llm.c `.bin` file, a
+    `stories`, a fetched model of `FETCHABLE`, `random:` and one of `known_shapes`, or a path: an llm.c `.bin` file, a
     `.safetensors` file or a folder in Hugging Face layout. Raises `CheckpointError` when there is no such model or its
     file is invalid.
     """
     path = model_path(spec)
     if path is None:
-        return RandomModel(GPT2_SIZES[spec.removeprefix(_RANDOM)], name=spec)
+        return RandomModel(known_shapes()[spec.removeprefix(_RANDOM)], name=spec)
     name = spec if spec == "stories" or spec in FETCHABLE else None
     if _is_folder(path) or path.suffix == ".safetensors":
         # Only here, because it costs a start 25 ms: its libraries read and validate JSON.
@@ -111,8 +111,8 @@ def model_path(spec: str) -> Path | None:
     if spec == "stories":
         return CHECKPOINT
     if spec.startswith(_RANDOM):
-        if spec.removeprefix(_RANDOM) not in GPT2_SIZES:
-            known = ", ".join(f"{_RANDOM}{name}" for name in GPT2_SIZES)
+        if spec.removeprefix(_RANDOM) not in known_shapes():
+            known = ", ".join(f"{_RANDOM}{name}" for name in known_shapes())
             raise CheckpointError(f"{option('model', one_line(spec))}: there is no such size; use one of {known}")
         return None
     if spec in FETCHABLE:

@@ -111,7 +111,10 @@ def _write_safetensors(file: IO[bytes], source: WeightSource, dtype: str) -> Non
 def _safetensors_header(config: ModelConfig, dtype: str) -> bytes:
     """The header and its length: type, shape and offsets of each tensor, in the order in which they are written."""
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}
-    names = stored_names(config)
+    architecture = architecture_of(config)
+    names = stored_names(
+        config, architecture.prefixes[0] if architecture.writes_prefix and architecture.prefixes else ""
+    )
     at = 0
     for name, weight in describe(config).weights.items():
         size = weight.count * DTYPES[dtype].itemsize

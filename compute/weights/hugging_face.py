@@ -1,4 +1,4 @@
-"""Models in Hugging Face layout: `model.safetensors` with `config.json` next to it.
+"""Models in Hugging Face layout: `model.safetensors`, or shards of it with an index, and `config.json` next to it.
 
 Some architectures store linear layers [in, out] (`Conv1D`), while the registry's are [out, in]. Such a tensor is
 returned as the transposed view of the mapped file, and `WeightUpload` transposes it on the GPU.
@@ -7,6 +7,7 @@ returned as the transposed view of the mapped file, and `WeightUpload` transpose
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -21,17 +22,20 @@ from compute.text.vocabulary import check_vocabulary
 from .dtypes import DTYPES
 from .hugging_face_config import read_config
 from .safetensors_file import TYPE_NAMES, SafetensorsFile
+from .sharded_file import ShardedFile
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
+WEIGHTS_INDEX = "model.safetensors.index.json"
 _LONGEST_NAME = 200  # characters of a tensor's name in a message
 _SLAB = 8 << 20  # bytes compared per step
+StoredFile: TypeAlias = SafetensorsFile | ShardedFile
 
 
 class HuggingFaceModel:
     """An open model. The file is mapped and never read completely."""
 
-    def __init__(self, path: Path, name: str, config: ModelConfig, file: SafetensorsFile, prefix: str) -> None:
+    def __init__(self, path: Path, name: str, config: ModelConfig, file: StoredFile, prefix: str) -> None:
         """Use `open_hugging_face`, which checks the file first."""
         self.name = name
         self.path: Path | None = path
@@ -91,7 +95,7 @@ def open_hugging_face(path: Path, name: str | None = None) -> HuggingFaceModel:
     config, tied = read_config(config_path)
     if config.vocabulary == GPT2_SIZES["gpt2"].vocabulary:
         check_vocabulary(weights.parent)
-    file = SafetensorsFile(weights)
+    file = ShardedFile(weights) if weights.name == WEIGHTS_INDEX else SafetensorsFile(weights)
     try:
         if config.layers > len(file.tensors):  # before a list of that many layers is built
             raise CheckpointError(
@@ -113,7 +117,7 @@ def open_hugging_face(path: Path, name: str | None = None) -> HuggingFaceModel:
     return HuggingFaceModel(weights, name or path.resolve().name, config, file, prefix)
 
 
-def tensor_problems(config: ModelConfig, file: SafetensorsFile, prefix: str) -> list[str]:
+def tensor_problems(config: ModelConfig, file: StoredFile, prefix: str) -> list[str]:
     """One line for each tensor of `file` that is missing, unknown, or of the wrong shape or type."""
     architecture, description = architecture_of(config), describe(config)
     keys = stored_names(config, prefix)
@@ -135,16 +139,18 @@ def tensor_problems(config: ModelConfig, file: SafetensorsFile, prefix: str) -> 
 
 
 def _weights_file(path: Path) -> Path:
-    """The safetensors file for `path`. Raises `CheckpointError` with the reason when there is none."""
+    """The safetensors file for `path`, or the index of its shards. Raises `CheckpointError`: why there is none."""
     shown = one_line(path)
     folder, named = (path.parent, path.name) if path.suffix == ".safetensors" else (path, WEIGHTS)
     with read_errors_as(CheckpointError, shown):
         names = {entry.name for entry in folder.iterdir()}
-    if "-of-" in named or (named not in names and f"{named}.index.json" in names):
+    if "-of-" in named and WEIGHTS_INDEX not in names:
         raise CheckpointError(
-            f"{shown}: is split into shards, which are not supported; save it with transformers and a max_shard_size"
-            " above its size"
+            f"{shown}: is one shard of several, and there is no {WEIGHTS_INDEX} next to it; copy it there from the same"
+            " model"
         )
+    if "-of-" in named or (named not in names and named == WEIGHTS and WEIGHTS_INDEX in names):
+        return folder / WEIGHTS_INDEX
     if named in names:
         if not (folder / named).is_file():
             raise CheckpointError(f"{shown}: is a directory; give the path of a file or of its folder")
@@ -160,7 +166,7 @@ def _weights_file(path: Path) -> Path:
     raise CheckpointError(f"{shown}: {why}")
 
 
-def _check_head(config: ModelConfig, file: SafetensorsFile, prefix: str, tied: bool, shown: str) -> None:
+def _check_head(config: ModelConfig, file: StoredFile, prefix: str, tied: bool, shown: str) -> None:
     """Refuse a head that the description does not have: of its own where it is the token embedding, or the reverse."""
     architecture, description = architecture_of(config), describe(config)
     head, key = architecture.head, stored_names(config, prefix)[description.token_table.name]
@@ -181,7 +187,7 @@ def _check_head(config: ModelConfig, file: SafetensorsFile, prefix: str, tied: b
         )
 
 
-def _equal(file: SafetensorsFile, first: str, second: str) -> bool:
+def _equal(file: StoredFile, first: str, second: str) -> bool:
     """True if two matrices have the same bits. Keeps no views, which would keep the file open."""
     one, other = file.tensors[first], file.tensors[second]
     if (one.dtype, one.shape) != (other.dtype, other.shape):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import msgspec
 
 from compute.errors import CheckpointError
 from compute.io.escape import one_line
@@ -18,9 +21,12 @@ from compute.text.vocabulary import LARGEST, added_tokens
 
 from .limits import check_sizes
 
+T = TypeVar("T")
 _SIZE = whole(1, LARGEST)
 _FLAG = ValueType(bool, "true or false")
 _NAMES = ValueType(list[str] | None, "a list of names")
+_OBJECT = ValueType(dict[str, Any], "an object")
+_NUMBER = ValueType(Annotated[float, msgspec.Meta(gt=0, lt=1e30)], "a number above 0")
 _LONGEST_VALUE, _LONGEST_TOKEN = 60, 40  # characters in a message
 _MOST_TOKENS = 5  # in a message
 _PADDING = (8, 16, 32, 64, 128)  # training programs round the vocabulary up to a multiple of one of these
@@ -53,6 +59,7 @@ def read_config(path: Path) -> tuple[ModelConfig, bool]:
         vocabulary=tokens,
         padded_vocabulary=rows,
         architecture=architecture.name,
+        **fields.read(read),
     )
     check_sizes(config, shown, "it")
     for name, factor in fields.multiples.items():
@@ -123,7 +130,7 @@ def _checked_architecture(read: _Fields, shown: str) -> Architecture:
     return found
 
 
-def _refuse(shown: str, name: str, value: object, supported: str) -> None:
+def _refuse(shown: str, name: str, value: object, supported: str) -> NoReturn:
     raise CheckpointError(f"{shown}: {name} is {_quoted(value)}, but only {supported} is supported; use another model")
 
 
@@ -134,10 +141,54 @@ def _listed(tokens: list[str]) -> str:
 
 
 class _Fields:
-    """The fields of a config file. Checks types and ranges; raises `CheckpointError` for invalid values."""
+    """The fields of a config file; a `ConfigReader`. Raises `CheckpointError` for invalid values.
 
-    def __init__(self, values: dict[str, Any], shown: str) -> None:
-        self.values, self._shown = values, shown
+    inside: the names of the fields that these are a part of, with a dot after each.
+    """
+
+    def __init__(self, values: dict[str, Any], shown: str, inside: str = "") -> None:
+        self.values, self._shown, self._inside = values, shown, inside
+
+    def has(self, name: str) -> bool:
+        """See `ConfigReader`, as for the other methods."""
+        return self.values.get(name) is not None
+
+    def size(self, name: str, default: int | None) -> int:
+        """A whole number of at least 1."""
+        return int(self._or_default(name, _SIZE, default))
+
+    def number(self, name: str, default: float | None) -> float:
+        """A finite number above 0."""
+        return float(self._or_default(name, _NUMBER, default))
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """True or false."""
+        return bool(self._or_default(name, _FLAG, default))
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """A list of names, () when it is missing."""
+        return tuple(self.checked(name, _NAMES) or ())
+
+    def one_of(self, name: str, meanings: Mapping[object, T], default: object) -> T:
+        """The meaning of the field's value."""
+        value = self.values[name] if self.has(name) else default
+        if isinstance(value, list | dict) or value not in meanings:
+            known = " or ".join(_quoted(one) for one in meanings)
+            _refuse(self._shown, f"{self._inside}{name}", value, known)
+        return meanings[value]
+
+    def refuse(self, name: str, supported: str) -> NoReturn:
+        """Raise the error for a value that is not supported."""
+        _refuse(self._shown, f"{self._inside}{name}", self.values.get(name), supported)
+
+    def part(self, name: str) -> _Fields | None:
+        """The fields of a field that is an object."""
+        if not self.has(name):
+            return None
+        return _Fields(self.checked(name, _OBJECT), self._shown, f"{self._inside}{name}.")
+
+    def _or_default(self, name: str, kind: ValueType, default: object) -> Any:
+        return self.checked(name, kind) if self.has(name) or default is None else default
 
     def checked(self, name: str, kind: ValueType, default: object = None) -> Any:
         """The value of a field, `default` if it is missing."""
@@ -146,7 +197,8 @@ class _Fields:
             return kind(value)
         except ValueError:
             raise CheckpointError(
-                f"{self._shown}: {name} is {_quoted(value)}, must be {kind.expected}; fetch or copy it again"
+                f"{self._shown}: {self._inside}{name} is {_quoted(value)}, must be {kind.expected}; fetch or copy it"
+                " again"
             ) from None
 
 

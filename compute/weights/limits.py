@@ -13,11 +13,15 @@ MAX_HEAD_SIZE = 256
 
 def unsupported_reason(config: ModelConfig) -> str | None:
     """The reason why no program can run a model of these sizes, None if one can."""
-    size = f"head size {config.head_size} (channels / heads)"
-    if config.channels % config.heads:
+    size = f"head size {config.head_size}" + ("" if config.own_head_size else " (channels / heads)")
+    if not config.own_head_size and config.channels % config.heads:
         return f"channels {config.channels} are not divisible by heads {config.heads}"
     if config.channels % VECTOR:
         return f"channels {config.channels} are not a multiple of {VECTOR}"
+    if config.neurons % VECTOR:
+        return f"{config.neurons} hidden neurons are not a multiple of {VECTOR}"
+    if config.kv_heads > config.heads or config.heads % config.kv_heads:
+        return f"heads {config.heads} are not a multiple of key-value heads {config.kv_heads}"
     if config.head_size % VECTOR:
         return f"{size} is not a multiple of {VECTOR}"
     if config.head_size > MAX_HEAD_SIZE:

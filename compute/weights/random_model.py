@@ -11,7 +11,7 @@ import numpy as np
 from compute.models.architectures import describe
 from compute.models.config import ModelConfig
 from compute.models.description import Description
-from compute.models.operations import LayerNorm, Linear
+from compute.models.operations import Linear, Norm, RmsNorm
 
 from .dtypes import DTYPES
 
@@ -31,7 +31,8 @@ class RandomModel:
         self._seed = seed
         self._description = describe(config)
         operations = list(self._description.operations())
-        self._scales = {operation.scale.name for operation in operations if isinstance(operation, LayerNorm)}
+        norms = [operation for operation in operations if isinstance(operation, Norm)]
+        self._scales = {norm.scale.name for norm in norms if not (isinstance(norm, RmsNorm) and norm.offset)}
         self._residual = _residual_matrices(self._description)
         self._kept: dict[str, np.ndarray] = {}
 

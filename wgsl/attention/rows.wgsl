@@ -16,7 +16,6 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> state: State;
 @group(0) @binding(2) var<uniform> layer: vec4u; // x: index of the layer's first head among all heads; y, z: points of edits
-@group(0) @binding(3) var<storage, read> qkv: array<vec4f>; // [context, 3 * channels]
 @group(0) @binding(4) var<storage, read> history: array<u32>;
 @group(0) @binding(5) var<storage, read_write> tiles: array<atomic<u32>>; // [heads, TILE, TILE], bits of weights
 @group(0) @binding(6) var<storage, read_write> rows: array<vec4f>; // [heads, context, 2], see totals.wgsl
@@ -32,13 +31,16 @@ var<workgroup> copied: atomic<u32>; // 1 + the key after the latest earlier occu
 {% else %}
 {% include "common/softmax.wgsl" %}
 {% endif %}
+{% set query_binding, key_binding = 3, 9 %}
 {% include "attention/common/query.wgsl" %}
+const UNSEEN = -3.4e38; // the score of a key before the window
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
     let head = group.x;
     let row = params.first_row + group.y;
     let keys = row + 1u;
+    let first_seen = max(keys, WINDOW) - WINDOW;
     if (thread == 0u) { atomicStore(&copied, 0u); }
     load_query(row, head, thread);
 
@@ -49,10 +51,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
 {% endif %}
     for (var t = thread; t < keys; t += THREADS) {
 {% if scores or pattern %}
-        let score = edited_score(first_key + row, head, first_key + t, score_of(t, head), false);
+        var score = edited_score(first_key + row, head, first_key + t, key_score(t, head), false);
 {% else %}
-        let score = score_of(t, head);
+        var score = key_score(t, head);
 {% endif %}
+        if (t < first_seen) { score = UNSEEN; }
         scores[t] = score;
         highest = max(highest, score);
         if (t + 1u < row && history[state.context_start + t] == token) { atomicMax(&copied, t + 2u); }
@@ -67,7 +70,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     var entropy = 0.0;
     var distance = 0.0;
     for (var t = thread; t < keys; t += THREADS) {
-        let weight = scores[t] * inverse;
+        let weight = select(scores[t] * inverse, 0.0, t < first_seen);
         scores[t] = weight;
         if (weight > 0.0) { entropy -= weight * log2(weight); }
         distance += weight * f32(row - t);

@@ -12,7 +12,6 @@ struct Params {
 }
 {% include "common/numbers.wgsl" %}
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> qkv: array<vec4f>; // [context, 3 * channels]
 @group(0) @binding(2) var<storage, read_write> scores: array<f32>; // [context, context]
 // Bits of the largest finite magnitude of all scores, and of those whose key is not later than the query.
 @group(0) @binding(3) var<storage, read_write> peaks: array<atomic<u32>, 2>;
@@ -23,6 +22,7 @@ struct Params {
 @group(0) @binding(5) var<uniform> points: vec4u; // x: of scores, y: of the pattern
 {{ e.declare(6, 7) }}
 {% endif %}
+{% set query_binding, key_binding = 1, 8 %}
 {% include "attention/common/query.wgsl" %}
 
 @compute @workgroup_size(64)
@@ -33,9 +33,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     if (key >= params.keys) { return; }
 {% if edited %}
     let start = edits[0] + state.context_start;
-    let score = edited_at(points.x, start + row, params.head, start + key, score_of(key, params.head), false);
+    let score = edited_at(points.x, start + row, params.head, start + key, key_score(key, params.head), false);
 {% else %}
-    let score = score_of(key, params.head);
+    let score = key_score(key, params.head);
 {% endif %}
     scores[row * CONTEXT + key] = score;
     if (is_finite(score)) {

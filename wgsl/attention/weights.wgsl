@@ -1,9 +1,10 @@
-// weights[r, t] = softmax over t <= r of scores[r, t], 0 for later keys. One workgroup per row.
+// weights[r, t] = softmax of scores[r, t] over the keys t that query r sees, 0 for others. One workgroup per row.
 // edited: whether attention edited scores or weights; the weights are those that it used.
 {% import "common/edits.wgsl" as e %}
 {% import "common/edited_attention.wgsl" as a %}
 const CONTEXT = {{ context }}u;
 const THREADS = 64u;
+const WINDOW = {{ window if window else context }}u; // tokens that a query sees
 @group(0) @binding(0) var<uniform> params: vec4u; // x: first row, y: head
 @group(0) @binding(1) var<storage, read> all_scores: array<f32>; // [context, context]
 @group(0) @binding(2) var<storage, read_write> weights: array<f32>; // [context, context]
@@ -24,12 +25,14 @@ var<workgroup> partial: array<f32, THREADS>;
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
     let row = params.x + group.x;
+    let first_seen = max(row + 1u, WINDOW) - WINDOW;
     var highest = -3.4e38;
     for (var t = thread; t <= row; t += THREADS) {
         scores[t] = all_scores[row * CONTEXT + t];
 {% if edited %}
         if (bitcast<u32>(scores[t]) == MINUS_INFINITY) { scores[t] = NO_SCORE; }
 {% endif %}
+        if (t < first_seen) { scores[t] = -3.4e38; }
         highest = max(highest, scores[t]);
     }
 {% if edited %}
@@ -40,6 +43,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     let inverse = softmax(row + 1u, thread, highest);
 {% endif %}
     for (var t = thread; t < CONTEXT; t += THREADS) {
-        weights[row * CONTEXT + t] = select(0.0, scores[t] * inverse, t <= row);
+        weights[row * CONTEXT + t] = select(0.0, scores[t] * inverse, t >= first_seen && t <= row);
     }
 }

@@ -1,12 +1,12 @@
-{# The key-value cache of one layer: float32, in vectors of 4 channels (quads). For context row t, quads 0
-   to CHANNEL_QUADS - 1 are its key, the following ones its value. `storage` is "texture" (x = t, y = quad) or "buffer":
+{# The key-value cache of one layer: float32, in vectors of 4 channels (quads) of all key-value heads. For context row
+   t, quads 0 to KV_QUADS - 1 are its key, the following ones its value. `storage` is "texture" (x = t, y = quad) or "buffer":
    first the keys, quads outermost, so that threads on neighboring keys read neighboring words; then the values, heads
-   outermost, then rows. Needs CHANNEL_QUADS, HEAD_QUADS and CONTEXT. #}
+   outermost, then rows. Needs KV_QUADS, HEAD_QUADS and CONTEXT. #}
 {% macro buffer_index() %}
 fn cache_index(t: u32, quad: u32) -> u32 {
-    if (quad < CHANNEL_QUADS) { return quad * CONTEXT + t; }
-    let q = quad - CHANNEL_QUADS;
-    return CHANNEL_QUADS * CONTEXT + (q / HEAD_QUADS * CONTEXT + t) * HEAD_QUADS + q % HEAD_QUADS;
+    if (quad < KV_QUADS) { return quad * CONTEXT + t; }
+    let q = quad - KV_QUADS;
+    return KV_QUADS * CONTEXT + (q / HEAD_QUADS * CONTEXT + t) * HEAD_QUADS + q % HEAD_QUADS;
 }
 {% endmacro %}
 {% macro reader(storage, binding) %}

@@ -12,6 +12,7 @@
 {% include "common/gelu.wgsl" %}
 const CHANNELS = {{ channels }}u;
 const CHANNEL_QUADS = CHANNELS / 4u;
+const KV_QUADS = CHANNEL_QUADS;
 const HEADS = {{ heads }}u;
 const HEAD_QUADS = {{ head_size // 4 }}u;
 const CONTEXT = {{ context }}u;

@@ -4,7 +4,7 @@
 {% include "common/state.wgsl" %}
 const CHANNELS = {{ inputs }}u;
 const OUTPUTS = 3u * CHANNELS;
-const CHANNEL_QUADS = CHANNELS / 4u;
+const KV_QUADS = CHANNELS / 4u;
 const HEAD_QUADS = {{ head_size // 4 }}u;
 const CONTEXT = {{ context }}u;
 struct Params {

@@ -1,5 +1,5 @@
 // Mean, deviation sqrt(variance + epsilon), and the normalized value at one column, of a row that is among the results:
-// results[to], results[to + 1] and results[to + 2]. One workgroup.
+// results[to], results[to + 1] and results[to + 2]. If not `centered`, the mean is taken as 0. One workgroup.
 const THREADS = 64u;
 struct Params {
     row: u32,    // index of the row's first value
@@ -17,9 +17,13 @@ var<workgroup> partial: array<f32, THREADS>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(local_invocation_index) thread: u32) {
+{% if centered %}
     var sum = 0.0;
     for (var c = thread; c < params.count; c += THREADS) { sum += results[params.row + c]; }
     let mean = sum_over_workgroup(sum, thread) / f32(params.count);
+{% else %}
+    let mean = 0.0;
+{% endif %}
     var squares = 0.0;
     for (var c = thread; c < params.count; c += THREADS) {
         let d = results[params.row + c] - mean;

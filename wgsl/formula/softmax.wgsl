@@ -1,19 +1,20 @@
 // The attention of one query over its keys, step by step. From `to` on, the results are the scores, exp(score - largest),
 // and pattern, `keys` values each, then the largest score and the sum of the exponentials. One workgroup.
 const THREADS = 64u;
+{% import "common/score.wgsl" as s %}
 struct Params {
-    query: u32,     // row of the query
-    first: u32,     // row of the first key
+    query: u32,       // index of the query's first value
+    key: u32,         // index of the first value of the first key
+    key_columns: u32, // from a key to the next
     keys: u32,
-    head: u32,
-    channels: u32,  // of queries, of keys, and of values
     head_size: u32,
     to: u32,
-    scale: f32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> qkv: array<f32>; // [context, 3 * channels]
+@group(0) @binding(1) var<storage, read> queries: array<f32>;
+@group(0) @binding(3) var<storage, read> all_keys: array<f32>;
 @group(0) @binding(2) var<storage, read_write> results: array<f32>;
+{{ s.declare(scale, cap) }}
 
 var<workgroup> partial: array<f32, THREADS>;
 
@@ -23,14 +24,13 @@ var<workgroup> partial: array<f32, THREADS>;
 fn main(@builtin(local_invocation_index) thread: u32) {
     let exponentials = params.to + params.keys;
     let pattern = exponentials + params.keys;
-    let query = params.query * 3u * params.channels + params.head * params.head_size;
     // Each thread reads only the results that it has written itself.
     var highest = -3.4e38;
     for (var t = thread; t < params.keys; t += THREADS) {
-        let key = ((params.first + t) * 3u + 1u) * params.channels + params.head * params.head_size;
+        let key = params.key + t * params.key_columns;
         var score = 0.0;
-        for (var i = 0u; i < params.head_size; i++) { score += qkv[query + i] * qkv[key + i]; }
-        score *= params.scale;
+        for (var i = 0u; i < params.head_size; i++) { score += queries[params.query + i] * all_keys[key + i]; }
+        score = score_of(score);
         results[params.to + t] = score;
         highest = max(highest, score);
     }

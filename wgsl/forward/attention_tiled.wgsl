@@ -1,13 +1,15 @@
 // Attention for many rows: a workgroup computes QUERIES rows of one head. It loops over tiles of keys in shared memory,
 // with the running maximum and sum of an online softmax. Grid: (heads, tiles of rows).
 {% import "common/kv_cache.wgsl" as kv %}
+{% import "common/heads.wgsl" as h %}
+{% import "common/score.wgsl" as s %}
 {% include "common/state.wgsl" %}
 {% include "forward/common/sequence.wgsl" %}
-const CHANNELS = {{ channels }}u;
-const CHANNEL_QUADS = {{ channels // 4 }}u;
+const COLUMNS = {{ heads * head_size }}u;
+const KV_QUADS = {{ kv_heads * head_size // 4 }}u;
 const HEAD_QUADS = {{ head_size // 4 }}u;
+const GROUP = {{ heads // kv_heads }}u; // heads that share a key-value head
 const CONTEXT = {{ context }}u;
-const SCALE = {{ scale }};
 const QUERIES = 16u;
 const KEYS = 32u;
 const THREADS = 128u;
@@ -17,7 +19,7 @@ struct Params {
 }
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<uniform> params: Params;
-@group(0) @binding(2) var<storage, read> qkv: array<vec4f>;
+{{ h.reader("query_of", 2, query_columns, query_first, query_step) }}
 {{ kv.reader("buffer", 3) }}
 @group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
 {% if trace %}
@@ -28,6 +30,16 @@ var<workgroup> q: array<vec4f, QUERIES * HEAD_QUADS>;
 var<workgroup> k: array<vec4f, KEYS * HEAD_QUADS>;
 var<workgroup> v: array<vec4f, KEYS * HEAD_QUADS>;
 var<workgroup> scores: array<f32, QUERIES * KEYS>;
+
+{{ s.declare(scale, cap) }}
+// The first context row that `row` attends to.
+fn first_seen(row: u32) -> u32 {
+{% if window %}
+    return max(sequence_start(row), max(row + 1u, {{ window }}u) - {{ window }}u);
+{% else %}
+    return sequence_start(row);
+{% endif %}
+}
 
 @compute @workgroup_size(128)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
@@ -42,7 +54,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     for (var i = thread; i < QUERIES * HEAD_QUADS; i += THREADS) {
         // Rows past the end of the chunk are computed too, but not stored.
         let source = min(r0 + i / HEAD_QUADS, state.rows - 1u);
-        q[i] = qkv[source * 3u * CHANNEL_QUADS + head * HEAD_QUADS + i % HEAD_QUADS] * SCALE;
+        q[i] = query_of(source, head, i % HEAD_QUADS);
     }
 {% set mine = (head_size // 4 + 7) // 8 %}
 {% for i in range(mine) %}
@@ -51,15 +63,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     var highest = -3.4e38;
     var total = 0.0;
     let last_row = state.first_row + min(r0 + QUERIES, state.rows) - 1u;
-    let start = sequence_start(row);
-    for (var first = sequence_start(state.first_row + r0); first <= last_row; first += KEYS) {
+    let start = first_seen(row);
+    let shared_head = head / GROUP * HEAD_QUADS;
+    for (var first = first_seen(state.first_row + r0); first <= last_row; first += KEYS) {
         workgroupBarrier();
         for (var i = thread; i < KEYS * HEAD_QUADS; i += THREADS) {
             // Neighboring threads load neighboring keys, as they are stored in the cache.
             let t = min(first + i % KEYS, CONTEXT - 1u);
-            k[i % KEYS * HEAD_QUADS + i / KEYS] = cached(t, head * HEAD_QUADS + i / KEYS);
+            k[i % KEYS * HEAD_QUADS + i / KEYS] = cached(t, shared_head + i / KEYS);
             let u = min(first + i / HEAD_QUADS, CONTEXT - 1u);
-            v[i] = cached(u, CHANNEL_QUADS + head * HEAD_QUADS + i % HEAD_QUADS);
+            v[i] = cached(u, KV_QUADS + shared_head + i % HEAD_QUADS);
         }
         workgroupBarrier();
         // Keys of this tile that the row may attend to, `unseen` to `seen`. Later rows of the cache may contain stale
@@ -71,7 +84,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
             for (var quad = 0u; quad < HEAD_QUADS; quad++) {
                 score += dot(q[query * HEAD_QUADS + quad], k[j * HEAD_QUADS + quad]);
             }
-            scores[query * KEYS + j] = score;
+            scores[query * KEYS + j] = score_of(score);
         }
         workgroupBarrier();
         var tile_highest = highest;
@@ -100,9 +113,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
 fn store(r: u32, row: u32, head: u32, quad: u32, value: vec4f) {
     if (quad >= HEAD_QUADS) { return; }
     let at = head * HEAD_QUADS + quad;
-    y[r * CHANNEL_QUADS + at] = value;
+    y[r * COLUMNS / 4u + at] = value;
 {% if trace %}
-    let kept = params.offset + row * CHANNELS + at * 4u;
+    let kept = params.offset + row * COLUMNS + at * 4u;
     for (var i = 0u; i < 4u; i++) { activations[kept + i] = value[i]; }
 {% endif %}
 }

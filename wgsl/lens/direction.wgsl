@@ -6,6 +6,7 @@ const COLUMNS = {{ columns }}u;
 const THREADS = 256u;
 {% if norm %}
 const EPSILON = {{ epsilon }};
+const OFFSET = f32({{ offset }}); // of the scale
 {% endif %}
 @group(0) @binding(0) var<uniform> aim: Aim;
 @group(0) @binding(1) var<storage, read> unembed: array<f32>;
@@ -44,20 +45,28 @@ fn main(@builtin(local_invocation_index) thread: u32) {
     if (aim.against != NO_TOKEN) { biased -= bias[aim.against]; }
 {% endif %}
 {% if norm %}
+{% if centered %}
     var sum = 0.0;
     for (var c = thread; c < COLUMNS; c += THREADS) { sum += x[row + c]; }
     let mean = sum_over_workgroup(sum, thread) / f32(COLUMNS);
+{% else %}
+    let mean = 0.0;
+{% endif %}
     var squares = 0.0;
     var scaled = 0.0;
     for (var c = thread; c < COLUMNS; c += THREADS) {
         let d = x[row + c] - mean;
         squares += d * d;
-        scaled += unembed[c] * scale[c];
+        scaled += unembed[c] * (scale[c] + OFFSET);
     }
     let inverse = 1.0 / sqrt(sum_over_workgroup(squares, thread) / f32(COLUMNS) + EPSILON);
+{% if centered %}
     // Every part is centered, like the whole.
     let center = sum_over_workgroup(scaled, thread) / f32(COLUMNS);
-    for (var c = thread; c < COLUMNS; c += THREADS) { direction[c] = (unembed[c] * scale[c] - center) * inverse; }
+{% else %}
+    let center = 0.0;
+{% endif %}
+    for (var c = thread; c < COLUMNS; c += THREADS) { direction[c] = (unembed[c] * (scale[c] + OFFSET) - center) * inverse; }
 {% else %}
     for (var c = thread; c < COLUMNS; c += THREADS) { direction[c] = unembed[c]; }
 {% endif %}

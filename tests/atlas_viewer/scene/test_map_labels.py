@@ -175,7 +175,7 @@ def test_another_model_has_its_vocabulary_along_both_tables_and_its_heads_under_
 
     for table in (known.description.token_table.name, known.description.head.weight.name):
         assert {"token 0", "token 20"} <= set(texts(table, 12)), table
-    assert {"q 0", "q 2", "k 0", "v 2"} <= set(texts(known.description.attention[0].qkv, 8))
+    assert {"q 0", "q 2", "k 0", "v 2"} <= set(texts(known.description.attention[0].query.source, 8))
     assert any(text in texts(known.description.attention[0].output, 8) for text in ("head 2", "2"))
 
 

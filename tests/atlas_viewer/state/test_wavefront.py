@@ -36,7 +36,7 @@ def test_every_tensor_comes_after_those_that_it_is_computed_from() -> None:
     seen: set[str] = set()
     for step in steps_of(DESCRIPTION):
         operation = DESCRIPTION.outputs.get(step.name)
-        inputs = operation.inputs if operation is not None else (DESCRIPTION.patterns[step.name].qkv,)
+        inputs = operation.inputs if operation is not None else (DESCRIPTION.patterns[step.name].query.source,)
         assert {DESCRIPTION.canonical(name) for name in inputs} <= seen, step.name
         assert step.about
         seen.add(step.name)

@@ -11,7 +11,7 @@ from compute.forward.decode_block import decode_blocks
 from compute.models.architectures import describe
 from compute.models.config import GPT2_SIZES, ModelConfig
 from compute.models.description import Description
-from compute.models.operations import Activation, Alias, Weight
+from compute.models.operations import Activation, Alias, Heads, Weight
 
 from helpers.architectures import altered, bare, inserted
 from helpers.make_models import ODD_SHAPES, TINY
@@ -78,7 +78,9 @@ def test_the_bare_architecture_is_not_replaced() -> None:
         ("h.1.mlp.c_fc", {"columns": 2 * TINY.channels}),
         ("h.0.attn.qkv", {"columns": 6 * TINY.channels}),
         ("h.0.attn.out", {"columns": 2 * TINY.channels}),
-        ("h.0.attn.out", {"heads": 1}),
+        ("h.0.attn.out", {"query": Heads("h.0.attn.qkv", 1, TINY.channels)}),
+        ("h.0.attn.out", {"window": 3}),
+        ("h.0.attn.out", {"scale": 1.0}),
         ("logits", {"bias": Weight("bias", (TINY.padded_vocabulary,), "")}),
     ],
     ids=str,

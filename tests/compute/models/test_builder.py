@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from compute.models.builder import Builder
-from compute.models.operations import Activation, Add, Alias, Attention, Gather, Head, LayerNorm, Linear, Weight
+from compute.models.operations import Activation, Add, Alias, Attention, Gather, Head, Heads, LayerNorm, Linear, Weight
 
 from helpers.make_models import TINY
 
@@ -53,7 +53,14 @@ def test_operations_of_a_block_have_its_number(m: Builder) -> None:
     out = m.linear("out", norm, "mod", 36)
     assert out == Linear("h.7.out", 36, "Block 7: About out.", "h.7.norm", matrix, bias)
     assert m.attention("mixed", out, heads=3, pattern="pattern") == Attention(
-        "h.7.mixed", 12, "Block 7: About mixed.", "h.7.out", 3, "h.7.pattern", "Block 7: About pattern."
+        "h.7.mixed",
+        12,
+        "Block 7: About mixed.",
+        Heads("h.7.out", 3, 4),
+        Heads("h.7.out", 3, 4, 12),
+        Heads("h.7.out", 3, 4, 24),
+        "h.7.pattern",
+        "Block 7: About pattern.",
     )
     assert m.activation("act", out, "relu") == Activation("h.7.act", 36, "Block 7: About act.", "h.7.out", "relu")
 

@@ -142,8 +142,8 @@ def test_it_converts_to_hugging_face_layout_only(tmp_path: Path) -> None:
     ("fields", "expected"),
     [
         (
-            {"model_type": "llama"},
-            "of type llama, but only gpt2, parallel_relu can run here; use a GPT-2 or a",
+            {"model_type": "opt"},
+            "of type opt, but only gpt2, llama, mistral, qwen2,",
         ),
         ({"hidden_act": "gelu"}, "hidden_act is gelu, but only relu is supported"),
         ({"intermediate_size": 144}, "intermediate_size is 144, but only 108 (3 times hidden_size) is supported"),

@@ -49,7 +49,7 @@ MUTANTS = (
     ("lens/heads", "c < SIZE;", "c < SIZE - 1u;", attribution_group),
     ("lens/terms", "aim.row * term.stride", "term.stride", attribution_group),
     ("lens/neurons", "value * direction[i]", "value * direction[0]", attribution_group),
-    ("lens/sources", "* 3u + 2u", "* 3u + 1u", attribution_group),
+    ("lens/sources", "value_of(key, head / GROUP", "value_of(key, 0u", attribution_group),
 )
 
 

@@ -122,10 +122,16 @@ def test_gather_and_add_by_hand() -> None:
     assert reference.add(table, table, -table).tolist() == table.tolist()
 
 
+def _thirds(qkv: np.ndarray, heads: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Queries, keys and values [T, H, D] of qkv [T, 3 C]."""
+    q, k, v = np.split(qkv.reshape(len(qkv), 3 * heads, -1), 3, axis=1)
+    return q, k, v
+
+
 @pytest.mark.parametrize(("tokens", "heads", "size"), [(1, 1, 4), (5, 3, 4), (4, 1, 16)])
 def test_attention_by_loops(tokens: int, heads: int, size: int) -> None:
     qkv = np.random.default_rng(1).standard_normal((tokens, 3 * heads * size))
-    out, pattern = reference.attention(qkv, heads)
+    out, pattern = reference.attention(*_thirds(qkv, heads))
     for h in range(heads):
         at = [slice((part * heads + h) * size, (part * heads + h + 1) * size) for part in range(3)]
         for query in range(tokens):
@@ -252,7 +258,7 @@ def test_another_architecture_by_hand() -> None:
     for h in ("h.0.", "h.1."):
         assert np.array_equal(acts[h + "pre"], x)
         normed = norm(x) * w(h + "ln.weight")
-        mixed, pattern = reference.attention(normed @ w(h + "attn.qkv.weight").T, config.heads)
+        mixed, pattern = reference.attention(*_thirds(normed @ w(h + "attn.qkv.weight").T, config.heads))
         assert difference(acts[h + "pattern"], pattern) < 1e-12
         hidden = normed @ w(h + "mlp.in.weight").T
         assert difference(acts[h + "hidden"], hidden) < 1e-12

@@ -18,6 +18,7 @@ from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
 from compute.gpu.device import is_software
 from compute.gpu.kernels import Kernel, Kernels, shared_kernels
+from compute.models.operations import Heads
 from compute.selftest import (
     attention,
     attention_views,
@@ -30,6 +31,7 @@ from compute.selftest import (
     matmul,
     norm,
     passes,
+    rotary,
     transpose,
 )
 from compute.selftest import map as map_checks
@@ -158,19 +160,30 @@ MUTANTS = (
      lambda gpu: iter([matmul.product(gpu, matmul.Product(36, 20, 16, valid=5, tall=2))])),
     ("forward/embed", "state.position", "1u + state.position",
      lambda gpu: iter([norm.embed(gpu, 20, 16, 5, "buffer", "f16")])),
-    ("forward/attention_rows", "score *= SCALE", "score *= 1.001 * SCALE",
+    ("forward/attention_rows", "score = score_of(score)", "score = score_of(1.001 * score)",
      lambda gpu: iter([attention.attention(gpu, "buffer", 3, 12, 37, attention.chunks_of(37))])),
+    ("forward/attention_rows", "head / GROUP", "head % 2u",
+     lambda gpu: iter([attention.attention(gpu, "buffer", 6, 12, 37, attention.chunks_of(37), kv_heads=2)])),
+    ("forward/rms_norm", "+ EPSILON", "",
+     lambda gpu: iter([rotary.rms_norm(gpu, 36, 36, 16, 5, head=True)])),
+    ("forward/rms_norm", "scale[c] +", "scale[c] -",
+     lambda gpu: iter([rotary.rms_norm(gpu, 36, 12, 16, 5, offset=1.0, head=False)])),
+    ("forward/rope", "position / FINE)", "0u)", lambda gpu: iter(
+        [rotary.rope(gpu, Heads("x", 3, 12), 36, 6, 16, 5, position=700, interleaved=False)])),
+    ("forward/gated", "* factor[i]", "", lambda gpu: iter([rotary.gated(gpu, "silu", 36, 16, 5)])),
+    ("forward/scale", "* x[at]", "+ x[at]", lambda gpu: iter([rotary.scale(gpu, 36, 16, 5)])),
+    ("forward/soft_cap", "CAP)", "1.01 * CAP)", lambda gpu: iter([rotary.soft_cap(gpu, 100, 3, 30.0)])),
     ("weights/transpose", "params.first_input + input) / PER_WORD", "input) / PER_WORD",
      lambda gpu: iter([transpose.transpose(gpu, "buffer", "f32", 20, 60, 1)])),
     ("sample/race", "15u, 26u", "15u, 27u", lambda gpu: iter([draws.draws(gpu, 97, (), draws.OPTIONS[-1:])])),
     ("sample/digit", "u - 8u", "u - 7u", lambda gpu: iter([draws.draws(gpu, 97, (), draws.OPTIONS[-1:])])),
     ("sample/scan", "penalty", "penalty * 1.01", lambda gpu: iter([draws.draws(gpu, 97, (), draws.OPTIONS[:1])])),
-    ("forward/attention_pattern", "score *= SCALE", "score *= 1.01 * SCALE", viewed(lookups.patterns)),
+    ("forward/attention_pattern", "= score_of(score)", "= score_of(1.01 * score)", viewed(lookups.patterns)),
     ("probe/range", "b.y < a.y", "b.y > a.y", lambda _: iter([lookups.probes(corrupted_engine(), CORRUPTED)])),
     ("formula/operand", "id.x * params.stride", "id.x", viewed(formulas.formulas)),
     ("formula/products", "* params.scale", "* 1.001 * params.scale", viewed(formulas.formulas)),
     ("formula/norm", "+ params.epsilon", "+ 1.01 * params.epsilon + 0.001", viewed(formulas.formulas)),
-    ("formula/softmax", "score *= params.scale", "score *= 1.001 * params.scale", viewed(formulas.formulas)),
+    ("formula/softmax", "score = score_of(score)", "score = score_of(1.001 * score)", viewed(formulas.formulas)),
     ("formula/activation", "results[params.to + 1u] = gelu(x)", "results[params.to + 1u] = 1.001 * gelu(x)",
      viewed(formulas.formulas)),
     ("formula/token_row", "+ params.row]", "]", viewed(formulas.formulas)),

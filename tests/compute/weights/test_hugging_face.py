@@ -107,7 +107,7 @@ def message_of(path: Path) -> str:
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ({"model_type": "llama"}, "is a model of type llama, but only gpt2"),
+        ({"model_type": "opt"}, "is a model of type opt, but only gpt2"),
         ({"model_type": None}, "is a model of type null"),
         ({"architectures": ["GPT2ForSequenceClassification"]}, "is for GPT2ForSequenceClassification"),
         ({"activation_function": "relu"}, "activation_function is relu, but only gelu_new is supported"),
@@ -259,11 +259,12 @@ def test_folders_without_a_model_are_reported(tmp_path: Path) -> None:
     for name, expected in (
         ("pytorch_model.bin", "has PyTorch weights but no model.safetensors; save it as safetensors"),
         ("adapter_config.json", "is an adapter, not a whole model"),
-        ("model.safetensors.index.json", "is split into shards, which are not supported"),
+        ("model.safetensors.index.json", "there is no config.json next to it"),
     ):
         (tmp_path / name).write_text("{}")
         assert expected in message_of(tmp_path)
-    assert "is split into shards" in message_of(tmp_path / "model-00001-of-00002.safetensors")
+    (tmp_path / "model.safetensors.index.json").unlink()
+    assert "is one shard of several, and there is no" in message_of(tmp_path / "model-00001-of-00002.safetensors")
     (tmp_path / "model.safetensors").mkdir()
     assert "is a directory" in message_of(tmp_path)
     lonely = write_folder(tmp_path / "lonely")

@@ -1,0 +1,28 @@
+"""The values that kernels of attention are made for: sizes, the score, and where heads are."""
+
+from __future__ import annotations
+
+from compute.models.description import Description
+from compute.models.operations import Attention, Heads
+
+
+def attention_values(attention: Attention) -> dict[str, int | str]:
+    """Heads and their size, and what makes a score of query times key."""
+    return {
+        "heads": attention.heads,
+        "kv_heads": attention.kv_heads,
+        "head_size": attention.head_size,
+        "scale": repr(attention.score_scale),
+        "cap": repr(attention.cap) if attention.cap else "",
+        "window": attention.window,
+    }
+
+
+def heads_values(name: str, heads: Heads, columns: int) -> dict[str, int | str]:
+    """Where the heads are in the rows of their activation, which has `columns` columns; see wgsl/common/heads.wgsl."""
+    return {f"{name}_columns": columns, f"{name}_first": heads.first, f"{name}_step": heads.step}
+
+
+def source_columns(description: Description, heads: Heads) -> int:
+    """Columns of the activation that the heads are part of."""
+    return description.outputs[heads.source].columns
