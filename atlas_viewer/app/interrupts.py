@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import _thread
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 _TERMINATING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 _BASE = 128  # when a signal ends a program, shells report this plus the signal's number
+_LATER_S = 0.02
 
 _received: list[int] = []  # signals of _TERMINATING since `terminating` began
 
@@ -31,25 +34,56 @@ class Termination:
 def terminating() -> Iterator[Termination]:
     """A context in which SIGTERM and SIGHUP raise `Terminated` in the main thread, so that cleanup code runs.
 
-    A signal that is ignored, like SIGHUP under nohup, or that already has a handler is left alone.
+    A signal that is ignored, like SIGHUP under nohup, or that already has a handler is left alone. Where these signals
+    and Ctrl+C would do harm, they arrive a little later.
     """
     _received.clear()
-    changed: list[int] = []
+    changed: dict[int, Any] = {}
+    usual = {signal.SIGINT: signal.default_int_handler} | dict.fromkeys(_TERMINATING, signal.SIG_DFL)
     try:
         if threading.current_thread() is threading.main_thread():
-            for number in _TERMINATING:
-                if signal.getsignal(number) == signal.SIG_DFL:
-                    changed.append(number)
-                    signal.signal(number, _terminate)
+            for number, handler in usual.items():
+                if signal.getsignal(number) == handler:
+                    changed[number] = handler
+                    signal.signal(number, _end)
         yield Termination()
     finally:
-        for number in changed:
-            signal.signal(number, signal.SIG_DFL)
+        for number, handler in changed.items():
+            signal.signal(number, handler)
 
 
-def _terminate(number: int, _frame: Any) -> None:
-    _received.append(number)
-    raise Terminated
+def _end(number: int, frame: FrameType | None) -> None:
+    """The handler of all signals that end a command."""
+    if not _may_raise(frame):
+        timer = threading.Timer(_LATER_S, _send, (number,))
+        timer.daemon = True
+        timer.start()
+    elif number in _TERMINATING:
+        _received.append(number)
+        raise Terminated
+    else:
+        raise KeyboardInterrupt
+
+
+def _send(number: int) -> None:
+    if hasattr(signal, "pthread_kill"):  # also ends a system call of the main thread
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+    else:
+        _thread.interrupt_main(signal.Signals(number))
+
+
+def _may_raise(frame: FrameType | None) -> bool:
+    """False where the exception would do harm.
+
+    In a callback of wgpu, cffi prints it and continues without the result. While imgui_bundle is imported, its
+    extension module aborts the process.
+    """
+    while frame is not None:
+        package, name = str(frame.f_globals.get("__name__")).partition(".")[0], frame.f_code.co_name
+        if (package == "wgpu" and name.endswith("callback")) or (package == "imgui_bundle" and name == "<module>"):
+            return False
+        frame = frame.f_back
+    return True
 
 
 @contextmanager
@@ -66,7 +100,7 @@ def closing(close_soon: Callable[[], object]) -> Iterator[Callable[[], None]]:
     def handle(number: int, _frame: Any) -> None:
         if number in _TERMINATING:
             _received.append(number)
-        signal.signal(number, _terminate if number in _TERMINATING else signal.default_int_handler)
+        signal.signal(number, _end)
         close_soon()
 
     def begin() -> None:

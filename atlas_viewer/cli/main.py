@@ -36,6 +36,9 @@ def _run(argv: list[str]) -> int:
 
 
 def _stopped() -> int:
+    # After an interrupt inside `exec`, which dataclasses use, Python would end this process by the signal even now.
+    # Another `exec` makes it forget that.
+    exec("")
     # After SIGHUP the terminal is gone.
     with suppress(OSError):
         if sys.stderr is not None:

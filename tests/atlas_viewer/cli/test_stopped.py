@@ -7,12 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from atlas_viewer.app.interrupts import closing
+from atlas_viewer.app.interrupts import closing, terminating
 from atlas_viewer.cli.main import main
 from atlas_viewer.recording.reader import Recording
 from compute.io.held_signals import held_signals
@@ -104,6 +105,46 @@ def test_a_signal_waits_for_work_that_must_not_be_interrupted() -> None:
         work()
     assert done == ["all of it"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("sent", SIGNALS)
+@pytest.mark.parametrize(
+    ("module", "function"), [("wgpu.backends", "request_device_callback"), ("imgui_bundle", "<module>")]
+)
+def test_a_signal_arrives_later_where_its_exception_would_do_harm(
+    sent: signal.Signals, module: str, function: str
+) -> None:
+    done: list[str] = []
+    body = "import signal\nsignal.raise_signal(sent)\ndone.append('all of it')\n"
+    names: dict[str, Any] = {"__name__": module, "sent": sent, "done": done}
+    code = compile(body, "harmful", "exec").replace(co_name=function)
+
+    def work() -> None:
+        exec(code, names)
+        time.sleep(10)
+
+    with terminating() as termination:
+        began = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            work()
+        assert time.monotonic() - began < 9, "it also ends a system call"
+        assert termination.exit_status == (None if sent == signal.SIGINT else 128 + sent)
+    assert done == ["all of it"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_interrupt_inside_exec_has_the_status_of_any_other(tmp_path: Path) -> None:
+    (tmp_path / "stopped_inside_exec.py").write_text(
+        "import sys\n"
+        "from atlas_viewer.cli import run\n"
+        "from atlas_viewer.cli.main import main\n"
+        "run.run = lambda argv: exec('raise KeyboardInterrupt')\n"
+        "sys.exit(main(['lens']))\n"
+    )
+    path = os.pathsep.join((SEARCH_PATH, str(tmp_path)))
+    command = [sys.executable, "-m", "stopped_inside_exec"]
+    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, timeout=PATIENCE_S)
+    assert (done.returncode, done.stderr) == (130, b"atlas-viewer: stopped\n")
 
 
 def test_a_window_closes_at_the_first_signal_and_leaves_the_handlers_as_they_were() -> None:

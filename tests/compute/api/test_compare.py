@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import shutil
+import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -64,6 +67,16 @@ def test_bad_input_is_refused() -> None:
         av.compare(small, small, prompt=[1], edits_b="h.0.attn.out[head=2] = 0")
     with pytest.raises(av.AtlasError, match=r"nowhere\.atlas"):
         av.compare(small, Path("nowhere.atlas:3"), prompt=[1])
+
+
+@pytest.mark.gpu
+def test_a_full_disk_is_known_before_anything_is_computed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    small = model(0)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5))
+    with pytest.raises(av.AtlasError, match="the disk has 5 bytes free; set TMPDIR to a folder with more space"):
+        av.compare(small, small, prompt=[1])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_values_that_are_not_finite() -> None:
