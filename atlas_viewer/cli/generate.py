@@ -18,7 +18,7 @@ from compute.models.architectures import parameter_count
 
 from .edits import report_edits
 from .output_paths import check_target, generation_files
-from .shared import edit_report, exit_status, open_generation, report_nonfinite
+from .shared import TRACE_ADVICE, edit_report, exit_status, open_generation, report_nonfinite
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         np.save(buffer, np.asarray(logits, np.float32).reshape(shape))
         write_output(arguments.logits, buffer.getvalue())
     report_edits(edit_report(generation))
-    report_nonfinite(generation, "`trace` shows the first affected tensor")
+    report_nonfinite(generation, TRACE_ADVICE)
     return exit_status(generation)
 
 

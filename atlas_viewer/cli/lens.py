@@ -124,7 +124,10 @@ def lines(model: Model, lens: Lens) -> Iterator[str]:
             if token >= 0
         )
         yield f"{point:{width}}  entropy {lens.entropy[index, last]:6.3f}{_target(lens, index, last)}  {named}"
-    yield f"{lens.points[lens.decided[last]]} is the first point from which the final prediction stays first"
+    if lens.top_tokens[-1, last, 0] < 0:
+        yield "no logit of the last point is finite, so nothing is predicted"
+    else:
+        yield f"{lens.points[lens.decided[last]]} is the first point from which the final prediction stays first"
     yield from check_lines(lens.checks)
 
 

@@ -25,7 +25,7 @@ from compute.weights.model_tokenizer import tokenizer_of
 from .edits import report_edits
 from .generate import Stream
 from .output_paths import check_target
-from .shared import edit_report, exit_status, model_spec, open_generation, report_nonfinite
+from .shared import TRACE_ADVICE, edit_report, exit_status, model_spec, open_generation, report_nonfinite
 from .streams import complain
 
 _SLICE_S = 0.05  # seconds of GPU work submitted at once
@@ -76,7 +76,8 @@ def record(arguments: argparse.Namespace) -> int:
         recorder.close()
     stream.end()
     report_edits(edit_report(generation))
-    report_nonfinite(generation, "`session export --csv` lists the steps")
+    shown = "`session export --csv` lists the steps" if recorder.steps_written else TRACE_ADVICE
+    report_nonfinite(generation, shown)
     if recorder.trouble is not None:
         if recorder.trouble != reported:
             complain(recorder.trouble)

@@ -28,6 +28,7 @@ from .main import INTERRUPTED
 from .streams import complain, note
 
 DEFAULT_CONTEXT = 256
+TRACE_ADVICE = "`trace` shows the first affected tensor"
 
 
 def read_prompt(text: str) -> str:

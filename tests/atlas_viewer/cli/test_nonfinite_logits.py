@@ -108,10 +108,18 @@ def test_a_recording_of_nothing(run: Run, tmp_path: Path) -> None:
     assert result.status == 1
     assert result.err == (
         "atlas-viewer: generation ended: no logit is finite; 50,257 logits are not finite, from step 1 on;"
-        " `session export --csv` lists the steps\n"
+        " `trace` shows the first affected tensor\n"
     )
 
 
 def test_a_sound_model_prints_no_report(run: Run) -> None:
     result = run("generate", "once", "-n", 2, "--temperature", 0, "--context", 16)
     assert (result.status, result.err) == (0, "")
+
+
+def test_the_lens_says_that_nothing_is_predicted(run: Run, tmp_path: Path) -> None:
+    model = damaged(tmp_path / "all.bin", {}, positions=(0,))
+    done = run("lens", "once", "--model", model)
+    assert done.status == 0, done.err
+    assert "no logit of the last point is finite, so nothing is predicted" in done.out
+    assert "is the first point" not in done.out
