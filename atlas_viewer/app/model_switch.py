@@ -26,6 +26,7 @@ def forget_runs(state: State, positions: int) -> None:
     mapping = state.inspection.mapping
     state.run, state.runs, state.chosen, state.inspection = None, Runs(), None, Inspection(mapping=mapping)
     state.recording.saved = {}
+    state.chat.on = False  # the next model may have no template
     selecting.forget(state)
     state.options = dataclasses.replace(state.options, context=min(state.options.context, positions))
 

@@ -12,6 +12,7 @@ from rendercanvas.base import BaseRenderCanvas
 
 from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.scene.scene_library import check_device
+from atlas_viewer.state.chat_draft import ChatDraft
 from atlas_viewer.state.navigation import ATLAS
 from atlas_viewer.state.protocols import ModelLike
 from atlas_viewer.state.settings import SettingsStore
@@ -25,6 +26,7 @@ from compute.forward.load_options import LoadOptions
 from compute.gpu.device import is_software, shared_device
 from compute.gpu.loading import Loading
 from compute.sampling.options import GenerateOptions
+from compute.text.chat import Turn
 from compute.weights.checkpoint import WeightSource, open_model
 from compute.weights.model_tokenizer import tokenizer_of
 
@@ -47,24 +49,29 @@ def view(
     record: Path | None = None,
     walk: Walk | None = None,
     edits: Sequence[Edit] = (),
+    turns: Sequence[Turn] | None = None,
 ) -> None:
     """Open the window, run the prompt, and return when the window is closed.
 
     source: closed together with the window; load: how to load the model, with the context of `options`; tour: file of a
     tour to play, which saves its pictures in the folder `pictures` and closes the window at its end; record: file in
     which the user's actions are recorded as a tour; walk: the walk to open, which fits the model; edits: what to change
-    in every run, which fit the model.
+    in every run, which fit the model; turns: those before the prompt when it is the last turn of a chat, which fits the
+    model, or None for a plain text.
     Raises `AtlasError`s for a bad option or prompt before a window opens, `DisplayError` if none can be opened.
     """
     tokenizer = tokenizer_of(source)
     tokenizer.check_fits(source.config.vocabulary)
     options.checked(source.config.positions, source.config.vocabulary)
-    tokenizer.encode(prompt)
+    if turns is None:
+        tokenizer.encode(prompt)
     steps = read_tour(tour) if tour is not None else None
     device = shared_device(load.adapter)
     check_device(device)
     canvas, run_loop = open_window(source.name, WINDOW_SIZE, vsync=not is_software(device.adapter))
-    state = State(prompt, options, loading=f"loading {source.name}")
+    state = State(
+        prompt, options, loading=f"loading {source.name}", chat=ChatDraft(turns is not None, list(turns or ()))
+    )
 
     settings_store = _settings(state, canvas, playing=steps is not None)
 

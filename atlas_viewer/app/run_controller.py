@@ -31,6 +31,7 @@ from compute.errors import AtlasError, RecordingError, UsageError
 from compute.gpu.loading import Loading
 from compute.io.output_files import write_output
 from compute.sampling.options import GenerateOptions
+from compute.text.chat import Turn
 
 from .edit_control import EditControl
 from .prompt_tokenizer import PromptTokenizer
@@ -93,11 +94,11 @@ class RunController:
         """True while there is work to do, so that more frames are drawn."""
         return self.settling or self._prompt.pending
 
-    def adopt(self, generation: GenerationLike, prompt: str) -> None:
-        """Show `generation`, which may already have ended, as a new run."""
+    def adopt(self, generation: GenerationLike, prompt: str, turns: tuple[Turn, ...] = ()) -> None:
+        """Show `generation`, which may already have ended, as a new run. turns: of the chat that `prompt` is."""
         texts = {token: self.model.tokenizer.token_label(token) for token in set(generation.prompt_tokens)}
         tokens = [(token, texts[token]) for token in generation.prompt_tokens]
-        run = Run(prompt, generation.options, tokens, changes={0: generation.options})
+        run = Run(prompt, generation.options, tokens, changes={0: generation.options}, turns=turns)
         run.set_edits(0, generation.edits)
         self._show(self.state.runs.add(run))
         self._start(generation)
@@ -107,14 +108,13 @@ class RunController:
         """Carry out a request. Raises `AtlasError`s."""
         run = self.state.run
         match request:
-            case Generate(_, options) | ResumeWith(options) if not self._generations.fits(options):
+            case Generate(options=options) | ResumeWith(options) if not self._generations.fits(options):
                 self._grow(options, request)
             case ResumeWith(options, until) if run is not None:
                 self._resume(run, options, until)
-            case Generate(prompt, options):
+            case Generate(prompt, options, turns):
                 self._halt("paused")
-                self.adopt(self._started(prompt, options), prompt)
-                self.state.ui.remember(prompt)
+                self._begin(prompt, options, turns)
             case Pause():
                 self._halt("paused")
             case Stop():
@@ -150,6 +150,15 @@ class RunController:
                 raise UsageError("this window only shows a recording; open a model with `atlas-viewer view --model`")
             case _:
                 pass  # the run or step that the request applies to does not exist
+
+    def _begin(self, prompt: str, options: GenerateOptions, turns: tuple[Turn, ...]) -> None:
+        """Show a run of a text, or of a chat."""
+        if turns:
+            chat = self.model.tokenizer.encode_chat(turns)
+            self.adopt(self._started(chat.text, options, tokens=chat.ids), chat.text, turns)
+        else:
+            self.adopt(self._started(prompt, options), prompt)
+        self.state.ui.remember(prompt)
 
     def _grow(self, options: GenerateOptions, request: Request) -> None:
         """Grow the context in steps, then carry out the request."""
@@ -229,7 +238,8 @@ class RunController:
             self._grow(options, ResumeWith(options, until))
             return
         ending = dataclasses.replace(options, max_new_tokens=until or options.max_new_tokens)
-        generation = self._started(run.prompt, ending, run.steps)
+        tokens = [number for number, _ in run.prompt_tokens]
+        generation = self._started(run.prompt, ending, run.steps, tokens)
         run.set_edits(len(run.steps), generation.edits)
         if drawing(options) != drawing(run.options_at(len(run.steps))):
             run.changes[len(run.steps)] = options
@@ -239,11 +249,18 @@ class RunController:
         self._start(generation)
         self._report()
 
-    def _started(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> GenerationLike:
-        """A generation with the edits in force."""
-        source, tokens = self._generations, self.model.tokenizer.encode(prompt)
+    def _started(
+        self,
+        prompt: str,
+        options: GenerateOptions,
+        steps: Sequence[StepRecord] = (),
+        tokens: Sequence[int] | None = None,
+    ) -> GenerationLike:
+        """A generation with the edits in force. tokens: of the prompt, by default those of its text."""
+        source = self._generations
+        tokens = self.model.tokenizer.encode(prompt) if tokens is None else tokens
         self._edits.sync(tokens, len(tokens) + options.max_new_tokens)
-        return source.start(prompt, options, steps)
+        return source.start(prompt, options, steps, tokens)
 
     def _apply_edits(self, run: Run, *, reruns: bool) -> None:
         """Continue `run` with the edits in force, or compute what they change again."""

@@ -12,7 +12,7 @@ from rendercanvas.base import BaseRenderCanvas
 
 from atlas_viewer.recording.player import Player
 from atlas_viewer.state.protocols import GenerationLike, ModelLike
-from atlas_viewer.state.requests import BackToRecording, Generate, Pause, Request, Screenshot, ShowRun
+from atlas_viewer.state.requests import BackToRecording, Pause, Request, Screenshot, ShowRun
 from atlas_viewer.state.settings import SettingsStore
 from atlas_viewer.state.state import State
 from atlas_viewer.tour.player import Tour
@@ -218,7 +218,7 @@ class Viewer:
         self.use(model)
         if self.player is None:
             # Before requests that came while the model was loading, for example to open a recording.
-            self.state.requests.appendleft(Generate(self.state.prompt, self.state.options))
+            self.state.requests.appendleft(self.state.generation)
 
     def _change_model(self, switch: ModelSwitch) -> None:
         """Show the new model once it has been loaded, and forget what belongs to the previous one."""

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from compute.sampling.options import GenerateOptions
 
+from .prompt import given_turn
+
 TOKEN_HELP = "text that is one token (a leading space matters), or an id such as id:11"
 PRECISIONS = ("native", "f32", "f16", "bf16")
 
@@ -52,8 +54,23 @@ def add_camera(add: Callable[..., object]) -> None:
     add("--center", type=point, default=None, metavar="X,Y", help="center of the picture, in cells")
 
 
+def add_chat(parser: argparse.ArgumentParser, name: str = "PROMPT") -> None:
+    """Add the options that make the prompt a chat. name: of the argument with the last turn."""
+    group = parser.add_argument_group("chat")
+    group.add_argument(
+        "--chat", action="store_true", help=f"send {name} as the user's turn, in the model's own chat template"
+    )
+    group.add_argument(
+        "--turn",
+        action="append",
+        type=given_turn,
+        metavar="ROLE:TEXT",
+        help=f"a turn before {name}, such as 'system:Be brief.'; may be repeated, and implies --chat",
+    )
+
+
 def add_prompt(parser: argparse.ArgumentParser, default: str | None = None) -> None:
-    """Add PROMPT, which is optional if there is a default."""
+    """Add PROMPT, which is optional if there is a default, and the options for chats."""
     text = "text to continue, or - to read it from standard input"
     if default is None:
         parser.add_argument("prompt", metavar="PROMPT", help=text)
@@ -61,6 +78,7 @@ def add_prompt(parser: argparse.ArgumentParser, default: str | None = None) -> N
         parser.add_argument(
             "prompt", nargs="?", default=default, metavar="PROMPT", help=f"{text} (default {default!r})"
         )
+    add_chat(parser)
 
 
 def add_context(parser: argparse.ArgumentParser) -> None:

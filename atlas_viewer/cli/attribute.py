@@ -14,7 +14,8 @@ from compute.lens.cell_json import number
 
 from .edits import edit_lines, given_edits, report_edits
 from .explanations import check_lines, checks_json, texts_of
-from .shared import load_options, model_spec, read_prompt
+from .prompt import given_prompt
+from .shared import load_options, model_spec
 
 _BAR = 24  # characters of the longest bar
 _SHOWN = 24  # parts and
@@ -23,10 +24,10 @@ _NEURONS = 8  # neurons in the text; the JSON has all
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the parts of the logit, the largest first, or all of them as JSON in the order of the model."""
-    prompt, edits = read_prompt(arguments.prompt), given_edits(arguments)
+    prompt, edits = given_prompt(arguments, arguments.prompt), given_edits(arguments)
     model = load(model_spec(arguments), options=load_options(arguments, arguments.context))
     found = model.attribute(
-        prompt, target=arguments.target, against=arguments.against, position=arguments.position, edits=edits
+        prompt.of(model), target=arguments.target, against=arguments.against, position=arguments.position, edits=edits
     )
     if arguments.json:
         print(json.dumps(as_json(model, found), ensure_ascii=False, allow_nan=False))

@@ -13,7 +13,8 @@ from compute.weights.checkpoint import open_model
 
 from .edits import given_edits, report_edits
 from .output_paths import check_target, generation_files
-from .shared import generate_options, load_options, model_spec, read_prompt
+from .prompt import given_prompt
+from .shared import generate_options, load_options, model_spec
 from .streams import note
 
 
@@ -23,12 +24,13 @@ def run(arguments: argparse.Namespace) -> int:
     check_target(arguments.out, generation_files(arguments))
     if arguments.max_new_tokens < 0:
         raise UsageError(f"-n {arguments.max_new_tokens}: must be 0 or more")
-    prompt, options, edits = read_prompt(arguments.prompt), _options(arguments), given_edits(arguments)
+    prompt, options, edits = given_prompt(arguments, arguments.prompt), _options(arguments), given_edits(arguments)
     model = load(model_spec(arguments), options=load_options(arguments, options.context))
-    prompt_tokens = tokens = model.tokenizer.encode(prompt)
+    _, prompt_tokens = prompt.sent(model.tokenizer)
+    tokens = prompt_tokens
     if arguments.max_new_tokens:
         given = {f.name: getattr(options, f.name) for f in fields(options) if f.name != "context"}
-        tokens = model.generate(prompt, **given, edits=edits).tokens
+        tokens = model.generate(prompt_tokens, **given, edits=edits).tokens
     if len(tokens) > options.context:
         note(f"the text has {len(tokens)} tokens; the context keeps the last {options.context} of them")
     report = model.capture(

@@ -19,7 +19,8 @@ from compute.weights.checkpoint import model_files
 
 from .edits import edit_files, read_recordings, report_edits
 from .output_paths import check_target, recording_files
-from .shared import load_options, read_prompt
+from .prompt import read_prompt
+from .shared import load_options
 
 _NAME = 20  # characters of a token
 

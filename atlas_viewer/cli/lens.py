@@ -20,7 +20,8 @@ from compute.lens.cell_json import cell_json
 from .edits import edit_files, edit_lines, given_edits, report_edits
 from .explanations import check_lines, checks_json, texts_of
 from .output_paths import check_target, generation_files
-from .shared import load_options, model_spec, read_prompt
+from .prompt import given_prompt
+from .shared import load_options, model_spec
 from .text_grid import grid
 
 PICTURES = (".png", ".svg")
@@ -36,11 +37,12 @@ def run(arguments: argparse.Namespace) -> int:
             *([arguments.lens_file] if arguments.lens_file else []),
         ]
         check_target(arguments.out, reads, ".npz", *PICTURES)
-    prompt, edits = read_prompt(arguments.prompt), given_edits(arguments)
+    prompt, edits = given_prompt(arguments, arguments.prompt), given_edits(arguments)
     model = load(model_spec(arguments), options=load_options(arguments, arguments.context))
-    lens = model.lens(prompt, top=arguments.top, target=arguments.target, lens_file=arguments.lens_file, edits=edits)
+    tokens = prompt.of(model)
+    lens = model.lens(tokens, top=arguments.top, target=arguments.target, lens_file=arguments.lens_file, edits=edits)
     if arguments.out is not None:
-        _write(arguments.out, model, lens, prompt)
+        _write(arguments.out, model, lens, tokens if isinstance(tokens, str) else model.tokenizer.decode(tokens))
     if arguments.json:
         print(json.dumps(as_json(model, lens), ensure_ascii=False, allow_nan=False))
     elif arguments.out is None:

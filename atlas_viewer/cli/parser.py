@@ -17,6 +17,7 @@ from compute.errors import UsageError
 from .arguments import (
     TOKEN_HELP,
     add_camera,
+    add_chat,
     add_context,
     add_global,
     add_json,
@@ -166,6 +167,7 @@ def _add_capture(capture: argparse.ArgumentParser) -> None:
 
 def _add_score(score: argparse.ArgumentParser) -> None:
     score.add_argument("text", metavar="TEXT", help="text of any length; - reads standard input")
+    add_chat(score, "TEXT")
     add_context(score)
     add_edit(score.add_argument)
     add_json(score, "a table")
@@ -173,6 +175,7 @@ def _add_score(score: argparse.ArgumentParser) -> None:
 
 def _add_lens(lens: argparse.ArgumentParser) -> None:
     lens.add_argument("prompt", metavar="PROMPT", help="text that fits into the context; - reads standard input")
+    add_chat(lens)
     add_edit(lens.add_argument)
     add_context(lens)
     add_json(lens, "a table")
@@ -192,6 +195,7 @@ def _add_lens(lens: argparse.ArgumentParser) -> None:
 
 def _add_attribute(attribute: argparse.ArgumentParser) -> None:
     attribute.add_argument("prompt", metavar="PROMPT", help="text that fits into the context; - reads standard input")
+    add_chat(attribute)
     add_edit(attribute.add_argument)
     add_context(attribute)
     add_json(attribute, "bars")

@@ -24,7 +24,8 @@ from .edits import edit_files, given_edits, report_edits
 from .explanations import check_lines, checks_json, texts_of
 from .output_paths import check_target
 from .progress import copies_bar
-from .shared import load_options, model_spec, read_prompt
+from .prompt import read_prompt
+from .shared import load_options, model_spec
 from .streams import complain
 from .text_grid import grid
 

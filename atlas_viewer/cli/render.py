@@ -9,7 +9,8 @@ from compute.weights.checkpoint import open_model
 
 from .edits import given_edits, report_edits
 from .output_paths import check_target, generation_files
-from .shared import check_camera, edit_report, generate_options, load_options, model_spec, read_prompt
+from .prompt import given_prompt
+from .shared import check_camera, edit_report, generate_options, load_options, model_spec
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -22,12 +23,12 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("--place: is empty; give a tensor name and an index, such as 'wte[12, 3]'")
     check_camera(arguments)
     check_target(arguments.out, generation_files(arguments), ".png")
-    prompt, edits = read_prompt(arguments.prompt), given_edits(arguments)
+    prompt, edits = given_prompt(arguments, arguments.prompt), given_edits(arguments)
     source = open_model(model_spec(arguments))
     options = generate_options(arguments, source.config.positions, source.config.vocabulary)
     generation = render(
         source,
-        prompt,
+        prompt.text,
         options,
         arguments.out,
         size=arguments.size,
@@ -39,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
         place=arguments.place,
         theme=arguments.theme,
         edits=edits,
+        turns=prompt.turns,
     )
     print(generation.text)
     report_edits(edit_report(generation))

@@ -13,14 +13,15 @@ from compute.api.score import Score
 from compute.io.escape import one_line
 
 from .edits import edit_lines, given_edits, report_edits
-from .shared import load_options, model_spec, read_prompt
+from .prompt import given_prompt
+from .shared import load_options, model_spec
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print log probability, rank and entropy of every token after the first, and the perplexity."""
-    text, edits = read_prompt(arguments.text), given_edits(arguments)
+    text, edits = given_prompt(arguments, arguments.text), given_edits(arguments)
     model = load(model_spec(arguments), options=load_options(arguments, arguments.context))
-    score = model.score(text, edits=edits)
+    score = model.score(text.of(model), edits=edits)
     if arguments.json:
         print(json.dumps(as_json(model, score), ensure_ascii=False, allow_nan=False))
     else:

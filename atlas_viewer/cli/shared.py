@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
-import unicodedata
 from collections.abc import Callable
 from dataclasses import fields, replace
 
 from compute.api.opening import engine_of
-from compute.api.texts import Texts
 from compute.edits.report import EditReport
-from compute.errors import PromptError, UsageError
+from compute.errors import UsageError
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
 from compute.generate.edit_values import resolve_edits
@@ -25,33 +22,11 @@ from compute.weights.model_tokenizer import tokenizer_of
 
 from .edits import check_edits, given_edits
 from .main import INTERRUPTED
+from .prompt import given_prompt
 from .streams import complain, note
 
 DEFAULT_CONTEXT = 256
 TRACE_ADVICE = "`trace` shows the first affected tensor"
-
-
-def read_prompt(text: str) -> str:
-    """The prompt: `text`, or standard input if `text` is `-`.
-
-    Raises `PromptError` if it is not UTF-8 or contains control characters other than tabs and line breaks: models have
-    not been trained on them, and printing them can upset the terminal.
-    """
-    name = "prompt"
-    if text == "-":
-        name = "standard input"
-        if sys.stdin is None:
-            raise PromptError("standard input: is closed; give the prompt as an argument")
-        try:
-            text = sys.stdin.buffer.read().decode()
-        except UnicodeDecodeError as error:
-            raise PromptError(f"standard input: byte {error.start} is not UTF-8; give the prompt in UTF-8") from None
-    for index, character in enumerate(text):
-        if unicodedata.category(character) == "Cc" and character not in "\t\n\r":
-            raise PromptError(
-                f"{name}: character {index + 1} (U+{ord(character):04X}) is a control character; remove it"
-            )
-    return text
 
 
 def check_camera(arguments: argparse.Namespace) -> None:
@@ -106,11 +81,15 @@ def open_generation(
 
     capturer: called with the engine and the number of rows of the first pass; measured: see `LoadOptions`.
     """
-    prompt, edits = read_prompt(arguments.prompt), given_edits(arguments)
+    given, edits = given_prompt(arguments, arguments.prompt), given_edits(arguments)
     source = source or open_model(model_spec(arguments))
     options = generate_options(arguments, source.config.positions, source.config.vocabulary)
     tokenizer = tokenizer_of(source)
-    tokens = Texts(source.name, source.config.vocabulary, tokenizer).ids(prompt)
+    tokenizer.check_fits(source.config.vocabulary)
+    prompt, tokens = given.sent(tokenizer)
+    begin = tokenizer.begin
+    if begin is not None and tokens[0] == begin and not prompt.startswith(tokenizer.token_text(begin)):
+        note(f"the model's tokenizer puts {tokenizer.token_label(begin)} before the prompt")
     if len(tokens) > options.context:
         note(f"the prompt has {len(tokens)} tokens; the context keeps the last {options.context} of them")
     limit = max(1, len(tokens) + options.max_new_tokens - 1)

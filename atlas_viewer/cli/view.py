@@ -12,12 +12,13 @@ from compute.weights.model_tokenizer import tokenizer_of
 
 from .edits import check_edits, given_edits
 from .output_paths import check_target, generation_files
-from .shared import generate_options, load_options, model_spec, read_prompt
+from .prompt import given_prompt
+from .shared import generate_options, load_options, model_spec
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Open the window and start generating; return when it is closed."""
-    prompt, edits = read_prompt(arguments.prompt), given_edits(arguments)
+    prompt, edits = given_prompt(arguments, arguments.prompt), given_edits(arguments)
     if arguments.record_tour is not None:
         reads = generation_files(arguments)
         read = [file for file in (arguments.tour, arguments.walk) if file is not None]
@@ -25,10 +26,10 @@ def run(arguments: argparse.Namespace) -> int:
     source = open_model(model_spec(arguments))
     walk = None if arguments.walk is None else open_walk(arguments.walk, source.config)
     options = generate_options(arguments, source.config.positions, source.config.vocabulary)
-    check_edits(edits, describe(source.config), len(tokenizer_of(source).encode(prompt)), None)
+    check_edits(edits, describe(source.config), len(prompt.sent(tokenizer_of(source))[1]), None)
     view(
         source,
-        prompt,
+        prompt.text,
         options,
         load_options(arguments),
         tour=arguments.tour,
@@ -36,5 +37,6 @@ def run(arguments: argparse.Namespace) -> int:
         record=arguments.record_tour,
         walk=walk,
         edits=edits,
+        turns=prompt.turns[:-1] if prompt.turns else None,
     )
     return 0

@@ -29,6 +29,7 @@ from compute.gpu.device import shared_device
 from compute.io.output_files import write_output
 from compute.models.tensor_index import parse_tensor_index
 from compute.sampling.options import GenerateOptions
+from compute.text.chat import Turn
 from compute.weights.checkpoint import WeightSource
 from compute.weights.model_tokenizer import tokenizer_of
 
@@ -87,17 +88,23 @@ def render(
     place: str | None = None,
     theme: str = "dark",
     edits: Sequence[Edit] = (),
+    turns: Sequence[Turn] = (),
 ) -> Generation:
     """Run `prompt` to completion, write a PNG of `size` (width, height) pixels to `out`, and return the generation.
 
     panels: draw the whole window in `theme` instead of just Strip or Map; Strip alone keeps its proportions, on a
     background in the color of empty cells. zoom, center: those of the camera, `center` in cells (None for the middle).
     view: "strip" or "map"; place: a tensor index to center in Map; edits: what to change in every pass, which the
-    picture names in its metadata. Closes `source`. Raises `AtlasError`s.
+    picture names in its metadata; turns: of a chat, which is run instead of `prompt`. Closes `source`.
+    Raises `AtlasError`s.
     """
     try:
         runner = ModelRunner.load(source, tokenizer_of(source), replace(load, context=options.context), edits)
-        generation = runner.start(prompt, options)
+        tokens = None
+        if turns:
+            chat = runner.tokenizer.encode_chat(turns)
+            prompt, tokens = chat.text, chat.ids
+        generation = runner.start(prompt, options, tokens=tokens)
         generation.run()
         if view == "map" and not panels:
             shapes = {tensor.name: runner.registry.shape(tensor) for tensor in runner.registry}

@@ -15,6 +15,7 @@ from compute.errors import RecordingError, TokenizerError
 from compute.generate.steps import StepRecord
 from compute.models.architectures import describe, parameter_count
 from compute.sampling.options import GenerateOptions
+from compute.text.chat import ChatPrompt, Turn
 from compute.text.tokenizer import Tokenizer, load_tokenizer
 from compute.views.palettes import PALETTES
 from compute.views.statistics import HISTOGRAM_EDGES, TensorStatistics
@@ -127,6 +128,10 @@ class RecordedTokens:
     def encode(self, text: str) -> Sequence[int]:
         """The tokens of a prompt. Raises `PromptError`, `TokenizerError`."""
         return self._tokenizer.encode(text)
+
+    def encode_chat(self, turns: Sequence[Turn]) -> ChatPrompt:
+        """Raises `PromptError`: a recording contains no chat template."""
+        return self._tokenizer.encode_chat(turns)
 
     def check_fits(self, vocabulary: int) -> None:
         """Raise `TokenizerError` when the built-in vocabulary does not fit the model."""

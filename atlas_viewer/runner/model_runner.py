@@ -172,19 +172,30 @@ class ModelRunner:
             program=f"{engine.path}, weights in {engine.layout}s",
             proved=proved.text if proved else proof.NOT_PROVED,
             proof_failed=proved is not None and not proved.ok,
+            chat=self.tokenizer.chat is not None,
         )
 
-    def start(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> Generation:
-        """Begin a run, or continue one after its `steps`. Raises `UsageError` or `PromptError`."""
+    def start(
+        self,
+        prompt: str,
+        options: GenerateOptions,
+        steps: Sequence[StepRecord] = (),
+        tokens: Sequence[int] | None = None,
+    ) -> Generation:
+        """Begin a run, or continue one after its `steps`. Raises `UsageError` or `PromptError`.
+
+        tokens: ids of the prompt, by default those that the tokenizer encodes it as.
+        """
         options.checked(self._engine.config.positions, self._engine.config.vocabulary)
         if not self.fits(options):
-            self.tokenizer.encode(prompt)  # fail on a bad prompt before the costly upload
+            if tokens is None:
+                self.tokenizer.encode(prompt)  # fail on a bad prompt before the costly upload
             finished(self.grow_context(options.context))
         listener, capturer = self._listener, None
         if listener is not None:
             measure = self.tensor_reader.statistics_pass() if listener.statistics else None
             capturer = StepCapturer(self._engine, listener.step, logits=listener.logits, statistics=measure)
-        tokens = self.tokenizer.encode(prompt)
+        tokens = self.tokenizer.encode(prompt) if tokens is None else list(tokens)
         generation = Generation(
             self._engine,
             self.tokenizer,

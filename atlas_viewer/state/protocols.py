@@ -15,6 +15,7 @@ from compute.gpu.loading import Loading
 from compute.io.array_files import ArraySpec
 from compute.models.registry import Registry
 from compute.sampling.options import GenerateOptions
+from compute.text.chat import ChatPrompt, Turn
 from compute.views.attention_head import AttentionViews
 from compute.views.map_pass import MapPass
 from compute.views.strip_layout import StripLayout
@@ -103,8 +104,17 @@ class StepListener(Protocol):
 class GenerationSource(Protocol):
     """Starts generations; `model_runner.ModelRunner` is one. A recorded model has none."""
 
-    def start(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> GenerationLike:
-        """Begin a run, or continue one after its `steps`. Raises `UsageError`, `PromptError`."""
+    def start(
+        self,
+        prompt: str,
+        options: GenerateOptions,
+        steps: Sequence[StepRecord] = (),
+        tokens: Sequence[int] | None = None,
+    ) -> GenerationLike:
+        """Begin a run, or continue one after its `steps`. tokens: of the prompt, by default those of its text.
+
+        Raises `UsageError`, `PromptError`.
+        """
 
     @property
     def edits(self) -> tuple[Edit, ...]:
@@ -143,6 +153,9 @@ class TokenCodec(Protocol):
 
     def encode(self, text: str) -> Sequence[int]:
         """The token ids of a prompt. Raises `PromptError`."""
+
+    def encode_chat(self, turns: Sequence[Turn], /) -> ChatPrompt:
+        """The text of a chat and its token ids. Raises `PromptError`."""
 
     def decode(self, ids: Iterable[int], /) -> str:
         """The text of tokens."""

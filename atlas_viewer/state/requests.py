@@ -5,16 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from compute.sampling.options import GenerateOptions
+from compute.text.chat import Turn
 
 from .tensor_save import Scheme
 
 
 @dataclass(frozen=True)
 class Generate:
-    """Start a run with this prompt and these options. A run in progress is stopped."""
+    """Start a run with this prompt and these options. A run in progress is stopped.
+
+    turns: of a chat, whose last one is the prompt; none for a plain text.
+    """
 
     prompt: str
     options: GenerateOptions
+    turns: tuple[Turn, ...] = ()
 
 
 @dataclass(frozen=True)

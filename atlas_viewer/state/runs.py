@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from compute.edits.resolved import ResolvedEdit
 from compute.sampling.options import GenerateOptions
+from compute.text.chat import Turn
 
 if TYPE_CHECKING:
     from compute.generate.steps import StepRecord
@@ -41,6 +42,7 @@ class Run:
     edits: dict[int, Sequence[ResolvedEdit]] = field(default_factory=dict)
     edited: bool = False  # it was made by running its parent again with other edits
     new_tokens: int = 0  # the value of New tokens when the target was chosen
+    turns: tuple[Turn, ...] = ()  # of the chat that the prompt is
     until: int = 0  # number of tokens at which the run pauses before its target; 0: it does not
 
     def __post_init__(self) -> None:
@@ -104,6 +106,7 @@ class Runs:
         """A new run that shares the steps before `index` with `run`. The caller adds the step itself."""
         changes = {step: options for step, options in run.changes.items() if step <= index}
         child = Run(run.prompt, run.options_at(index), run.prompt_tokens, list(run.steps[:index]), changes=changes)
+        child.turns = run.turns
         child.options = dataclasses.replace(child.options, max_new_tokens=run.options.max_new_tokens)
         child.parent, child.fork = run.number, index
         child.edits = {step: edits for step, edits in run.edits.items() if step <= index}

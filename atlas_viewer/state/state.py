@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from compute.models.tensor_index import TensorIndex
 from compute.sampling.options import GenerateOptions
+from compute.text.chat import Turn
 
 from .attention_view import AttentionView
 from .attribution_view import AttributionView
 from .camera import StripCamera
 from .candidates import LogitsView
+from .chat_draft import ChatDraft
 from .distribution import Distribution
 from .edit_list import EditList
 from .edit_menu import EditMenu
@@ -57,6 +59,7 @@ class ModelSummary:
     program: str = ""
     proved: str = ""  # the latest result of the self-test on this adapter; empty for a recorded model
     proof_failed: bool = False
+    chat: bool = False  # it has a chat template
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +69,7 @@ class PromptTokens:
     text: str = ""
     tokens: Sequence[tuple[int, str]] = ()  # (id, text) for each
     error: str = ""
+    turns: tuple[Turn, ...] = ()  # of the chat whose last one is `text`; none for a plain text
 
 
 @dataclass
@@ -88,6 +92,7 @@ class State:
     prompt_tokens: PromptTokens = field(default_factory=PromptTokens)
     edits: EditList = field(default_factory=EditList)  # for the next tokens, as `options` are
     edit_menu: EditMenu = field(default_factory=EditMenu)
+    chat: ChatDraft = field(default_factory=ChatDraft)
     history: History = field(default_factory=History)
     preset_name: str = ""  # the name typed for a new preset
     distribution: Distribution | None = None  # the most recent one to arrive; see `current_distribution`
@@ -135,7 +140,18 @@ class State:
         """Request a run of the prompt, with a new seed unless the seed is locked."""
         if not self.ui.seed_locked:
             self.options = dataclasses.replace(self.options, seed=secrets.randbelow(2**32))
-        self.requests.append(Generate(self.prompt, self.options))
+        self.requests.append(self.generation)
+
+    @property
+    def generation(self) -> Generate:
+        """The request to run the prompt, or the chat that it ends, with the options as they are."""
+        return Generate(self.prompt, self.options, self.chat.sent(self.prompt))
+
+    @property
+    def prompt_counted(self) -> bool:
+        """True when `prompt_tokens` are those of the prompt as it is now."""
+        known = self.prompt_tokens
+        return (known.text, known.turns) == (self.prompt, self.chat.sent(self.prompt))
 
     @property
     def step(self) -> StepRecord | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from compute.lens.attribution_pass import AttributionPass
 from compute.lens.lens_pass import LensPass
 from compute.models.config import ModelConfig
 from compute.models.description import Description
+from compute.text.chat import Turn
 from compute.text.tokenizer import Tokenizer
 from compute.views.formula_pass import FormulaPass
 
@@ -80,14 +81,19 @@ class LoadedModel:
         return self._tokenizer
 
     @property
-    def any_tokenizer(self) -> Tokenizer:
-        """The tokenizer, even if the model has another vocabulary."""
-        return self._tokenizer
-
-    @property
     def fits_tokenizer(self) -> bool:
         """True when the tokenizer has the model's vocabulary, so that tokens have texts."""
         return self._tokenizer.vocabulary == self.config.vocabulary
+
+    def from_chat(self, turns: Iterable[Turn | Mapping[str, str]]) -> list[int]:
+        """The token ids of a chat in the model's own template, to pass as a prompt to any method.
+
+        turns: such as {"role": "user", "content": "Hello"}, in order. Unless the last one is the assistant's, the
+        beginning of an answer follows. `tokenizer.decode` gives the exact text. Names of special tokens inside a turn
+        stay text. Raises `UsageError` for values that are no turns, `PromptError` when the model has no template, or
+        one that refuses the turns or does not work.
+        """
+        return self._texts.chat(turns).ids
 
     @property
     def weights(self) -> Weights:

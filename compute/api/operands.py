@@ -16,7 +16,6 @@ from compute.forward.load_options import LoadOptions
 from compute.io.escape import one_line
 from compute.models.architectures import describe
 from compute.models.config import ModelConfig
-from compute.text.tokenizer import Tokenizer
 from compute.weights.checkpoint import open_model
 from compute.weights.model_tokenizer import tokenizer_of
 
@@ -133,7 +132,7 @@ def _side(
     if prompt is None:
         raise UsageError(f"{operand.shown}: is a model, which needs a text; give {option('prompt')}")
     config = operand.config
-    texts = Texts(operand.shown, config.vocabulary, _tokenizer(operand))
+    texts = _texts(operand)
     context = operand.model.context if operand.model is not None else options.context or config.positions
     text = texts.fitting(prompt, context, config.positions)
     return Side(operand, text, 0, len(text), edits, options.context)
@@ -178,13 +177,13 @@ def _config(spec: str) -> ModelConfig:
     return source.config
 
 
-def _tokenizer(operand: Operand) -> Tokenizer:
+def _texts(operand: Operand) -> Texts:
     if operand.model is not None:
-        return operand.model.any_tokenizer
+        return operand.model._texts
     assert operand.spec is not None
     source = open_model(operand.spec)
     try:
-        return tokenizer_of(source)
+        return Texts(operand.shown, operand.config.vocabulary, tokenizer_of(source))
     finally:
         source.close()
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from compute.errors import PromptError, UsageError, option
 from compute.io.escape import one_line
+from compute.text.chat import ChatPrompt, turns_of
 from compute.text.one_token import checked_id, token_id
 from compute.text.tokenizer import Tokenizer
 
@@ -46,6 +47,12 @@ class Texts:
                 f"{where}the text has {len(tokens)} tokens, the context {context}: {longer}give a shorter text"
             )
         return tokens
+
+    def chat(self, turns: object) -> ChatPrompt:
+        """The text that the model's template makes of turns, and its token ids. Raises as `ids`."""
+        wanted = turns_of(turns)
+        self._tokenizer.check_fits(self._vocabulary)
+        return self._tokenizer.encode_chat(wanted)
 
     def token(self, value: object, name: str) -> int:
         """The id of one token: an id, text that is one token, or `id:11`. name: of the option, for messages.

@@ -21,6 +21,7 @@ from compute.models.architectures import describe
 from compute.models.config import ModelConfig
 from compute.models.registry import Registry
 from compute.sampling.options import GenerateOptions
+from compute.text.chat import ChatPrompt, Turn
 from compute.views.strip_layout import Span, StripLayout
 
 WORDS = (" little", " girl", " named", " Lily", ".", " She", " loved", " to", " play", " outside", "\n", " with")
@@ -104,6 +105,10 @@ class FakeTokenizer:
     def encode(self, text: str) -> Sequence[int]:
         return list(range(len(text.split())))
 
+    def encode_chat(self, turns: Sequence[Turn]) -> ChatPrompt:
+        text = " ".join(f"<{turn.role}> {turn.content}" for turn in turns)
+        return ChatPrompt(tuple(turns), text, list(self.encode(text)))
+
     def decode(self, ids: Iterable[int]) -> str:
         return " ".join(str(token) for token in ids)
 
@@ -186,7 +191,13 @@ class FakeRunner:
         self.edits: tuple[Edit, ...] = ()
         self.tokenizer, self.strip, self.logits = FakeTokenizer(), FakeStrip(device), FakeLogits()
 
-    def start(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> FakeGeneration:
+    def start(
+        self,
+        prompt: str,
+        options: GenerateOptions,
+        steps: Sequence[StepRecord] = (),
+        tokens: Sequence[int] | None = None,
+    ) -> FakeGeneration:
         return FakeGeneration(prompt, options, steps)
 
     def set_edits(self, edits: Sequence[Edit]) -> None:

@@ -19,7 +19,13 @@ from helpers.fake_generation import FakeGeneration, FakeRunner
 class Bench(FakeRunner):
     """Refuses one prompt."""
 
-    def start(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> FakeGeneration:
+    def start(
+        self,
+        prompt: str,
+        options: GenerateOptions,
+        steps: Sequence[StepRecord] = (),
+        tokens: Sequence[int] | None = None,
+    ) -> FakeGeneration:
         if prompt == "bad":
             raise PromptError("prompt: it is bad; write another")
         return super().start(prompt, options, steps)

@@ -8,7 +8,7 @@ from atlas_viewer.state.requests import Stop
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, widget_tracking
 
-from . import token_layout
+from . import chat_row, token_layout
 from .widgets import dim, elided, primary_button, tooltip, wrapped
 
 NAME = "Prompt"
@@ -17,10 +17,11 @@ _FIELD = 0.5  # fraction of the height that text field and tokens share
 
 
 def draw(state: State) -> None:
-    """Draw the text field, token count and history, tokens, Generate, Stop, and the run's progress."""
+    """Draw the chat switch, text field, token count and history, tokens, Generate, Stop, and the run's progress."""
     style = imgui.get_style()
     line = imgui.get_text_line_height()
     below = 2 * imgui.get_frame_height() + line + 4 * style.item_spacing.y + 2
+    chat_row.draw(state)
     available = imgui.get_content_region_avail().y - below
     # Whole lines of text and tokens, so that none is cut off.
     frame = style.frame_padding.y + 2
@@ -83,7 +84,7 @@ def _count(state: State) -> None:
     """Draw the number of tokens, and the buttons for the history."""
     known, context = state.prompt_tokens, state.options.context
     count = len(known.tokens)
-    if known.text != state.prompt:
+    if not state.prompt_counted:
         text, whole = "counting tokens", ""
     elif count > context:
         text = f"{count:,} tokens, the last {context:,} used"

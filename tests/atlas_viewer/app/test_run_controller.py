@@ -8,6 +8,7 @@ import pytest
 
 from atlas_viewer.state.requests import Branch, Continue, OpenModel, Pause, ResumeWith, ShowRun, Undo
 from atlas_viewer.state.runs import Run
+from compute.text.chat import Turn
 
 from helpers.viewer_loop import Loop
 
@@ -161,3 +162,26 @@ def test_a_branch_of_a_paused_run_is_paused_and_ends_where_new_tokens_says() -> 
     other = loop.state.run
     assert other is not None
     assert (other.parent, len(other.steps), other.stop_reason) == (child.number, 7, "length")
+
+
+def test_a_chat_runs_as_the_exact_text_and_stays_one_in_branches() -> None:
+    loop = Loop(5)
+    loop.finish()
+    state = loop.state
+    state.chat.on, state.prompt = True, "hello"
+    state.chat.turns.append(Turn("system", "be brief"))
+    state.generate()
+    loop.finish()
+    run, turns = state.run, (Turn("system", "be brief"), Turn("user", "hello"))
+    assert run is not None
+    assert (run.prompt, run.turns) == ("<system> be brief <user> hello", turns)
+    assert state.ui.prompts[-1] == "hello"
+    assert (state.prompt_tokens.text, state.prompt_tokens.turns) == ("hello", turns)
+    assert len(state.prompt_tokens.tokens) == len(run.prompt_tokens) == 5
+    assert state.prompt_counted
+    loop.state.requests.append(Branch(2, 2003))
+    loop.draw(1)
+    assert state.run is not None
+    assert state.run.turns == turns
+    state.chat.on = False
+    assert not state.prompt_counted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 from imgui_bundle import ImVec2, imgui
@@ -13,6 +14,7 @@ from atlas_viewer.state.state import ModelSummary, PromptTokens, State
 from atlas_viewer.ui import theme
 from atlas_viewer.ui.panels.token_layout import color, flow, marked
 from compute.sampling.options import GenerateOptions
+from compute.text.chat import Turn
 from compute.text.tokenizer import load_tokenizer
 
 from helpers.screen import Screen, context
@@ -277,3 +279,34 @@ def test_the_panel_draws_at_any_size(screen: Screen, state: State, size: tuple[i
         screen.press(imgui.Key._1)
         screen.frame(2)
     assert "##prompt" in screen.centers
+
+
+def test_a_model_without_a_template_has_no_switch(screen: Screen) -> None:
+    screen.frame(2)
+    assert "Chat" not in screen.centers
+
+
+def test_the_switch_sends_the_prompt_as_a_turn(screen: Screen, state: State) -> None:
+    state.model = replace(MODEL, chat=True)
+    screen.frame(2)
+    screen.click("Chat")
+    assert state.chat.on
+    screen.click("As system")
+    assert (state.prompt, state.chat.turns) == ("", [Turn("system", "Once upon a")])
+    state.prompt = "hello"
+    screen.click("Generate")
+    request = state.requests.popleft()
+    assert isinstance(request, Generate)
+    assert request.turns == (Turn("system", "Once upon a"), Turn("user", "hello"))
+
+
+def test_an_answer_becomes_a_turn_and_turns_can_be_removed(screen: Screen, state: State) -> None:
+    state.model = replace(MODEL, chat=True)
+    state.chat.on = True
+    said = (Turn("user", "hello"),)
+    state.run = Run("<user> hello", state.options, [], continuation=" hi \n", done=True, turns=said)
+    screen.frame(2)
+    screen.click("Keep answer")
+    assert state.chat.turns == [Turn("user", "hello"), Turn("assistant", "hi")]
+    screen.click("x")
+    assert len(state.chat.turns) == 1

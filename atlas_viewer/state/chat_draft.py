@@ -1,0 +1,19 @@
+"""The chat that is being written in the prompt panel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from compute.text.chat import Turn
+
+
+@dataclass
+class ChatDraft:
+    """on: the prompt is the user's turn of a chat. turns: those before it."""
+
+    on: bool = False
+    turns: list[Turn] = field(default_factory=list)
+
+    def sent(self, prompt: str) -> tuple[Turn, ...]:
+        """All turns that are sent, with `prompt` as the last one; none while the prompt is a plain text."""
+        return (*self.turns, Turn("user", prompt)) if self.on else ()
