@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from atlas_viewer.recording.player import Player
 from atlas_viewer.recording.reader import Recording
 from atlas_viewer.state import recent_files, selecting
+from atlas_viewer.state.edit_list import EditList
 from atlas_viewer.state.inspection import Inspection
 from atlas_viewer.state.protocols import ModelLike
 from atlas_viewer.state.recording_state import PlaybackState, Question
@@ -35,6 +36,7 @@ class _Shown:
     number: int | None  # of the run on screen
     prompt: str
     options: GenerateOptions
+    edits: EditList
     inspection: Inspection
     saved: Mapping[int, int]
     playback: PlaybackState | None
@@ -43,13 +45,15 @@ class _Shown:
     def of(cls, state: State) -> _Shown:
         recording, number = state.recording, state.run.number if state.run is not None else None
         return cls(
-            state.runs, number, state.prompt, state.options, state.inspection, recording.saved, recording.playback
-        )
+            state.runs, number, state.prompt, state.options, state.edits, state.inspection, recording.saved,
+            recording.playback,
+        )  # fmt: skip
 
     def show(self, state: State) -> None:
         """Put it back on screen."""
         state.runs, state.run = self.runs, self.runs.all.get(self.number or 0)
         state.prompt, state.options, state.inspection = self.prompt, self.options, self.inspection
+        state.edits = self.edits
         state.recording.saved, state.recording.playback = dict(self.saved), self.playback
         state.chosen = state.compared = state.distribution = state.comparison = None
         selecting.forget(state)
@@ -140,6 +144,7 @@ class PlaybackSwitch:
         state, viewer = self._state, self._viewer
         before, mapping = _Shown.of(state), state.inspection.mapping
         state.run, state.runs, state.chosen, state.inspection = None, Runs(), None, Inspection(mapping=mapping)
+        state.edits = EditList()
         try:
             player = Player(recording, state)
         except AtlasError:

@@ -80,6 +80,8 @@ def _info_lines(recording: Recording) -> list[str]:
             extras += f", lens of {lens.steps} steps (top {lens.top}{file})"
         if known.edits:
             extras += f", edits {'; '.join(edit.text for edit in known.edits)}"
+        for step, edits in recording.edit_changes(known):
+            extras += f", from step {step + 1} {'; '.join(edit.text for edit in edits) or 'no edits'}"
         end = known.stop_reason or "not ended"
         prompt = _shortened(known.prompt)
         lines.append(f"run {known.id}     {recording.count(known)} steps, {end}, {extras}{branch}: {prompt}")

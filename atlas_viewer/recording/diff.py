@@ -61,12 +61,18 @@ def diff_runs(one: Recording, run: RunInfo, other: Recording, other_run: RunInfo
     names, shared = _shared_tensors(one, other)
     steps: list[StepDiff] = []
     parted = None
+    changes: list[str] = []  # of the edits between steps
+    before: tuple[object, object] | None = None
     for left, right in zip_longest(one.steps(run), other.steps(other_run)):
         if left is None or right is None:
             steps.append(_ended(len(steps), left, right))
             parted = len(steps) - 1
             break
         a, b = left.record, right.record
+        if (left.edits, right.edits) != before:
+            if before is not None:
+                changes += [f"from step {a.index + 1}: {line}" for line in edit_differences(left.edits, right.edits)]
+            before = left.edits, right.edits
         figures = _figures(one, run, a, other, other_run, b)
         statistics = _statistics(one, run, other, other_run, a.index, names, shared)
         steps.append(
@@ -78,7 +84,7 @@ def diff_runs(one: Recording, run: RunInfo, other: Recording, other_run: RunInfo
         if a.token != b.token:
             parted = a.index
             break
-    return RunDiff(tuple(_head(one, run, other, other_run)), tuple(steps), parted)
+    return RunDiff((*_head(one, run, other, other_run), *changes), tuple(steps), parted)
 
 
 def _ended(step: int, left: RecordedStep | None, right: RecordedStep | None) -> StepDiff:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from compute.edits.captured import as_given
 from compute.edits.grammar import Edit, parse_edit
 from compute.edits.resolved import ResolvedEdit, place
 from compute.edits.selection import Span
@@ -36,6 +37,13 @@ def recorded_edits(edits: Sequence[ResolvedEdit], prompt: int, limit: int) -> tu
 def applied_edits(edits: Sequence[RecordedEdit], description: Description) -> tuple[ResolvedEdit, ...]:
     """The edits as a model applies them. Raises `AtlasError` if it lacks a tensor or the values do not fit."""
     return tuple(_applied(edit, Targets(description)) for edit in edits)
+
+
+def given(edit: ResolvedEdit) -> tuple[Edit, str]:
+    """A recorded edit as the window lists it, and a note about its values: as they were recorded, without files."""
+    if isinstance(edit.edit.value, Number):
+        return edit.edit, ""
+    return as_given(edit), f"as recorded: {edit}"
 
 
 def edit_differences(one: Sequence[RecordedEdit], other: Sequence[RecordedEdit]) -> Iterator[str]:

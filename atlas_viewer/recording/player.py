@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from atlas_viewer.state.edit_list import adopt
 from atlas_viewer.state.quoting import quoted
 from atlas_viewer.state.recording_state import PlaybackState
 from atlas_viewer.state.requests import ShowRun
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import State
+from compute.edits.resolved import ResolvedEdit
 
 from .camera_follow import CameraFollower
+from .edit_records import given
 from .event_text import last_done, names
 from .playback import RecordedRun, steps_before
 from .reader import Recording
@@ -40,6 +43,7 @@ class Player:
         self._follower = CameraFollower(state, self.playback)
         self._take_runs()
         self._shown: Sequence[object] = ()  # the list of steps that this set on the run
+        self._listed: Sequence[ResolvedEdit] | None = None  # the edits that are the list in the window
         self._clock = self._followed = 0.0
         self._due = 0.0  # seconds until the next step
         self.run = state.runs.all[self._numbers[recording.run(number).id]]
@@ -204,10 +208,17 @@ class Player:
         self._set(self.run, recorded, playback.position)
         self._shown = self.run.steps
         self._state.chosen, self._state.options = None, self.run.options
+        self._take_edits(recorded.edits)
         start = recorded.info.started
         playback.time = steps[playback.position - 1].time - start if playback.position else 0.0
         playback.length = steps[-1].time - start if steps else 0.0
         playback.event = last_done(self._events, steps[playback.position - 1].time) if playback.position else ""
+
+    def _take_edits(self, edits: Sequence[ResolvedEdit]) -> None:
+        """Make the edits of the visible step the list in the window, so that the run continues with them."""
+        if edits is not self._listed:
+            self._listed = edits
+            adopt(self._state.edits, [given(edit) for edit in edits])
 
     def _shown_time(self) -> float | None:
         """The time of the last visible step in the recording, in seconds."""

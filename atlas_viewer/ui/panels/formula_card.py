@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from imgui_bundle import ImVec2, imgui
 
-from atlas_viewer.state import formula_text
+from atlas_viewer.state import formula_edits, formula_text
 from atlas_viewer.state.formula_card import Box, focused, position
 from atlas_viewer.state.quoting import quoted
 from atlas_viewer.state.state import State
-from atlas_viewer.state.text_tokens import context_token
+from atlas_viewer.state.text_tokens import context_start, context_token
 from atlas_viewer.ui import theme, widget_tracking
 from compute.views.formula import Formula
 
@@ -85,7 +85,7 @@ def _card(state: State, found: Formula, view: View) -> Box:
     _head(state, found)
     formula_picture.draw(state, found)
     _sum(state, found, 0)
-    _foot(found)
+    _foot(state, found)
     if found.inner is not None:
         _inner(state, found.inner)
         _sum(state, found.inner, len(found.terms))
@@ -101,6 +101,8 @@ class _Lines:
 
     equation: list[str]
     numbers: list[str]
+    edits: list[str]
+    foot: str
     factors: tuple[str, str, str] | None
     rows: list[formula_text.Row]
 
@@ -114,10 +116,13 @@ def _lines(state: State, found: Formula) -> _Lines:
     """The texts of the formula shown, or of its inner one."""
 
     def made() -> _Lines:
+        edits = formula_edits.edits_of(state, found) if found is state.formula.shown else []
         name, numbers = "score " if found.kind == "scores" else "", formula_text.numbers(found)
         return _Lines(
             _wrapped(f"{name}= {formula_text.equation(found)}"),
             _wrapped(f"= {numbers}") if numbers else [],
+            [line for text in formula_edits.lines(edits) for line in _wrapped(text)],
+            formula_edits.foot(found, edits, context_start(state)),
             formula_text.factors(found),
             formula_text.rows(found, lambda row: _token(state, row)),
         )
@@ -127,7 +132,7 @@ def _lines(state: State, found: Formula) -> _Lines:
 
 def _size(state: State, found: Formula, view: View) -> tuple[float, float]:
     gap, wide, lines = theme.em(_GAP), theme.em(_WIDTH), _lines(state, found)
-    text = 2 + len(lines.equation) + len(lines.numbers) + lines.sum_lines
+    text = 2 + len(lines.equation) + len(lines.numbers) + len(lines.edits) + lines.sum_lines
     if found.inner is not None:
         inner = _lines(state, found.inner)
         text += len(inner.equation) + inner.sum_lines
@@ -156,6 +161,7 @@ def _head(state: State, found: Formula) -> None:
         known = _lines(state, found)
         lines = [(line, theme.now.text) for line in known.equation]
         lines += [(line, theme.now.text_dim) for line in known.numbers]
+        lines += [(line, theme.now.edit) for line in known.edits]
         for row, (line, ink) in enumerate(lines, start=1):
             imgui.set_cursor_pos(ImVec2(start.x, start.y + theme.em(_LINE * row)))
             imgui.text_colored(ink, elided(line, wide))
@@ -247,7 +253,7 @@ def _bar(state: State, start: ImVec2, wide: float, high: float, share: float) ->
     canvas.add_line(ImVec2(middle, start.y), ImVec2(middle, start.y + high), ground)
 
 
-def _foot(found: Formula) -> None:
+def _foot(state: State, found: Formula) -> None:
     canvas, start, wide = (
         imgui.get_window_draw_list(),
         imgui.get_cursor_screen_pos(),
@@ -257,7 +263,7 @@ def _foot(found: Formula) -> None:
     with theme.numbers():
         total = formula_text.number(found.total)
         top = start.y + theme.em(_LINE) / 2 - imgui.get_text_line_height() / 2 + 2
-        label = f"sum: {formula_text.difference(found)}"
+        label = _lines(state, found).foot
         canvas.add_text(ImVec2(start.x + theme.em(0.2), top), packed(theme.now.text_dim), label)
         right = start.x + wide - imgui.calc_text_size(total).x - theme.em(0.2)
         canvas.add_text(ImVec2(right, top), packed(theme.now.accent), total)
