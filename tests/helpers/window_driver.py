@@ -48,6 +48,8 @@ class Reports:
             "prompt": state.prompt,
             "run": state.run.prompt if state.run else None,
             "steps": len(state.run.steps) if state.run else 0,
+            "tokens": [step.token for step in state.run.steps] if state.run else [],
+            "edits": [str(edit) for edit in state.edits.active],
             "done": bool(state.run and state.run.done),
             "chosen": state.chosen,
             "zoom": state.camera.zoom,
