@@ -23,6 +23,7 @@ from compute.views.statistics_table import STATISTICS
 from helpers.make_recordings import (
     CONFIG,
     HEAD,
+    LENS_FILE,
     LENS_TOP,
     OPTIONS,
     PROMPT_TOKENS,
@@ -89,7 +90,7 @@ def _fill(store: Store) -> None:
         first, id=2, parent=1, fork_step=1, started=9.0, prompt_tokens=tokens, logits="none", statistics=False, edits=()
     )
     for run in (first, branch):
-        store.add_run(run)
+        store.add_run(run, LENS_FILE if run is first else None)
         for index in range(_STEPS):
             drawn = draw(index)
             info = DrawInfo(drawn.highest, drawn.log_total, drawn.scaled_log_total, drawn.kept, drawn.nonfinite)

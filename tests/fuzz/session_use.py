@@ -57,6 +57,7 @@ def _export(recording: Recording) -> None:
     for run in runs[-2:]:
         as_npz(recording, run)
         diff_runs(recording, run, recording, runs[0])
+        recording.lens_file(run)
         columns = lens_columns(recording, run)
         if columns is not None:
             lens_csv(recording, run, columns).encode()

@@ -14,6 +14,7 @@ from compute.edits.resolved import place, with_values
 from compute.edits.targets import Targets
 from compute.generate.steps import Candidate, StepRecord
 from compute.lens.lens_cells import HEADER, result_words
+from compute.lens.lens_file import LensFile
 from compute.models.architectures import describe
 from compute.models.config import ModelConfig
 from compute.sampling.options import GenerateOptions
@@ -111,6 +112,13 @@ def _table(generator: np.random.Generator, count: int) -> np.ndarray:
     return table
 
 
+LENS_FILE = LensFile(
+    Path("tuned.npz"),
+    CONFIG.channels,
+    {"h.0.resid_post": (np.eye(CONFIG.channels, dtype=np.float32), np.ones(CONFIG.channels, np.float32))},
+)
+
+
 def make_session(
     path: Path,
     steps: int = 12,
@@ -119,8 +127,9 @@ def make_session(
     reason: str | None = "length",
     lens: bool = False,
     edits: bool = False,
+    lens_file: bool = False,
 ) -> Path:
-    """Record one run of `steps` steps, with an event and two cameras, and if asked for with the lens."""
+    """Record one run of `steps` steps, with an event and two cameras, and if asked for with the lens and its file."""
     recorder = Recorder(path, HEAD, TENSORS, token_bytes)
     recorder.begin_run(
         "a prompt",
@@ -128,6 +137,7 @@ def make_session(
         OPTIONS,
         logits=logits,
         lens_top=LENS_TOP if lens else 0,
+        lens_file=LENS_FILE if lens_file else None,
         edits=recorded_edits(EDITS, 3, 42) if edits else (),
     )
     recorder.camera("strip", {"zoom": 1.0, "x": 320.0, "y": 180.0})

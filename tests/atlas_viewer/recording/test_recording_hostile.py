@@ -52,6 +52,7 @@ ROWS = {
     "logits": "step = 1",
     "statistics": "step = 1",
     "lens": "step = 1",
+    "lens_files": "id = 1",
     "events": "id = 1",
     "cameras": "id = 1",
 }
@@ -65,7 +66,9 @@ NEEDED = {"run", "step", "token", "context_start", "context_length"}
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_session(tmp_path_factory.mktemp("sound") / "sound.atlas", steps=STEPS, lens=True, edits=True)
+    return make_session(
+        tmp_path_factory.mktemp("sound") / "sound.atlas", steps=STEPS, lens=True, lens_file=True, edits=True
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -95,6 +98,7 @@ def read_everything(path: Path) -> None:
         for read in (recording.events, recording.cameras, recording.weight_statistics):
             read()
         for run in recording.runs():
+            recording.lens_file(run)
             for step, known in enumerate(recording.steps(run)):
                 recording.logits(run, step)
                 recording.statistics(run, step)
@@ -240,9 +244,10 @@ def test_a_hostile_value_in_any_column(hostile: Hostile, sound: Path, table: str
             else:
                 assert steps == STEPS, where
                 assert lost or place.column in ("run", "step"), where
-        # Logits, statistics, lens and candidates of a missing step are never read, nor edits of missing options.
+        # Logits, statistics, lens and candidates of a missing step are never read, nor edits of missing options, nor
+        # the lens file of a missing run.
         orphan = place.column in ("run", "step") and table in ("logits", "statistics", "lens", "candidates")
-        orphan |= (table, place.column) == ("edits", "options")
+        orphan |= (table, place.column) in (("edits", "options"), ("lens_files", "run"))
         assert attack.refused or orphan, place
 
 
