@@ -9,7 +9,7 @@ import wgpu
 
 from compute.forward.attention_kernels import attention_values, heads_values
 from compute.gpu.device import is_software
-from compute.gpu.kernels import Resource
+from compute.gpu.kernels import Kernel, Resource
 from compute.models.operations import Attention, Heads
 
 from . import reference
@@ -34,6 +34,21 @@ def _columns(heads: int, kv_heads: int, size: int, *, by_head: bool) -> list[Hea
     keys = heads * size
     values = keys + kv_heads * size
     return [Heads("x", heads, size), Heads("x", kv_heads, size, keys), Heads("x", kv_heads, size, values)]
+
+
+def _kernels(gpu: Gpu, operation: Attention, width: int, context: int, kind: str) -> tuple[Kernel, Kernel]:
+    """Those that store keys and values, and that compute attention."""
+    query = heads_values("query", operation.query, width)
+    key, value = heads_values("key", operation.key, width), heads_values("value", operation.value, width)
+    store = gpu.kernels.get(
+        "forward/kv_store", kv_heads=operation.kv_heads, head_size=operation.head_size, context=context, storage=kind,
+        **key, **value,
+    )  # fmt: skip
+    mix = gpu.kernels.get(
+        "forward/attention_rows", **attention_values(operation), **query, context=context, storage=kind, trace=True,
+        scores=False, pattern=False,
+    )  # fmt: skip
+    return store, mix
 
 
 def attention(
@@ -63,14 +78,7 @@ def attention(
         "out", channels, "", query=columns[0], key=columns[1], value=columns[2], pattern="pattern", about_pattern="",
         cap=cap, window=window,
     )  # fmt: skip
-    store = gpu.kernels.get(
-        "forward/kv_store", kv_heads=kv_heads, head_size=size, context=context, storage=kind,
-        **heads_values("key", columns[1], width), **heads_values("value", columns[2], width),
-    )  # fmt: skip
-    mix = gpu.kernels.get(
-        "forward/attention_rows", **attention_values(operation), **heads_values("query", columns[0], width),
-        context=context, storage=kind, trace=True, scores=False, pattern=False,
-    )  # fmt: skip
+    store, mix = _kernels(gpu, operation, width, context, kind)
     errors = Errors()
     first = 0
     for rows, valid in chunks:
