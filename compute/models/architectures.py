@@ -11,6 +11,7 @@ from .description import Description
 from .gemma2 import GEMMA2
 from .gemma3 import GEMMA3
 from .gpt2 import GPT2
+from .gpt_neox import GPT_NEOX
 from .llama import LLAMA
 from .names import split_name
 from .qwen2 import QWEN2
@@ -33,6 +34,7 @@ register(QWEN2)
 register(QWEN3)
 register(GEMMA2)
 register(GEMMA3)
+register(GPT_NEOX)
 
 
 def architectures() -> tuple[Architecture, ...]:
