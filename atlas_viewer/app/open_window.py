@@ -60,18 +60,12 @@ def view(
     model, or None for a plain text.
     Raises `AtlasError`s for a bad option or prompt before a window opens, `DisplayError` if none can be opened.
     """
-    tokenizer = tokenizer_of(source)
-    tokenizer.check_fits(source.config.vocabulary)
-    options.checked(source.config.positions, source.config.vocabulary)
-    if turns is None:
-        tokenizer.encode(prompt)
+    _check(source, prompt, options, chat=turns is not None)
     steps = read_tour(tour) if tour is not None else None
     device = shared_device(load.adapter)
     check_device(device)
     canvas, run_loop = open_window(source.name, WINDOW_SIZE, vsync=not is_software(device.adapter))
-    state = State(
-        prompt, options, loading=f"loading {source.name}", chat=ChatDraft(turns is not None, list(turns or ()))
-    )
+    state = State(prompt, options, loading=f"loading {source.name}", chat=ChatDraft.given(turns))
 
     settings_store = _settings(state, canvas, playing=steps is not None)
 
@@ -103,6 +97,15 @@ def view(
             _close(viewer)
     if viewer.recorder is not None and viewer.recorder.trouble:
         raise OutputError(viewer.recorder.trouble)
+
+
+def _check(source: WeightSource, prompt: str, options: GenerateOptions, *, chat: bool) -> None:
+    """Raise an `AtlasError` for what cannot run. The command line has checked a chat before."""
+    tokenizer = tokenizer_of(source)
+    tokenizer.check_fits(source.config.vocabulary)
+    options.checked(source.config.positions, source.config.vocabulary)
+    if not chat:
+        tokenizer.encode(prompt)
 
 
 def _settings(state: State, canvas: BaseRenderCanvas, *, playing: bool) -> SettingsStore | None:

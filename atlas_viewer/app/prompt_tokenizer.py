@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeAlias
 
@@ -19,6 +20,14 @@ _SETTLE_S = 0.2
 
 Sent: TypeAlias = tuple[str, tuple[Turn, ...]]
 """The prompt, and the turns of the chat that it ends, if any."""
+
+
+def sent_prompt(tokenizer: TokenCodec, prompt: str, turns: Sequence[Turn]) -> tuple[str, Sequence[int]]:
+    """The exact text that is sent, and its token ids: `prompt`, or the chat of `turns`. Raises `PromptError`."""
+    if not turns:
+        return prompt, tokenizer.encode(prompt)
+    chat = tokenizer.encode_chat(turns)
+    return chat.text, chat.ids
 
 
 class PromptTokenizer:
@@ -65,7 +74,7 @@ class PromptTokenizer:
     def _tokens_of(self, sent: Sent) -> PromptTokens:
         prompt, turns = sent
         try:
-            ids = self._tokenizer.encode_chat(turns).ids if turns else self._tokenizer.encode(prompt)
+            _, ids = sent_prompt(self._tokenizer, prompt, turns)
         except AtlasError as error:
             return PromptTokens(prompt, (), str(error), turns)
         labels = {id: self._tokenizer.token_label(id) for id in set(ids)}

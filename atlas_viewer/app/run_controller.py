@@ -34,7 +34,7 @@ from compute.sampling.options import GenerateOptions
 from compute.text.chat import Turn
 
 from .edit_control import EditControl
-from .prompt_tokenizer import PromptTokenizer
+from .prompt_tokenizer import PromptTokenizer, sent_prompt
 from .step_replayer import StepReplayer
 
 if TYPE_CHECKING:
@@ -114,7 +114,9 @@ class RunController:
                 self._resume(run, options, until)
             case Generate(prompt, options, turns):
                 self._halt("paused")
-                self._begin(prompt, options, turns)
+                text, tokens = sent_prompt(self.model.tokenizer, prompt, turns)
+                self.adopt(self._started(text, options, tokens), text, turns)
+                self.state.ui.remember(prompt)
             case Pause():
                 self._halt("paused")
             case Stop():
@@ -131,9 +133,8 @@ class RunController:
                 self._halt("paused")
                 self._show(self.state.runs.all[number])
             case Use(index) if run is not None:
-                text = [number for number, _ in run.prompt_tokens]
-                text += [step.token for step in run.steps[: index + 1]]
-                self.state.prompt = self.model.tokenizer.decode(text)
+                ids = [*run.prompt_ids, *(step.token for step in run.steps[: index + 1])]
+                self.state.prompt = self.model.tokenizer.decode(ids)
             case ApplyEdits(_, reruns) if run is not None:
                 self._apply_edits(run, reruns=reruns)
             case PatchFrom(target, number, step):
@@ -144,21 +145,13 @@ class RunController:
                 if busy and run is not None:
                     self._resume(run, run.options, run.until)
             case SaveTrace(path, lines):
-                self._save(path, lines)
+                write_output(path, "".join(f"{line}\n" for line in lines).encode())
+                self.state.inspection.note = f"saved {path}"
             case OpenModel() | LookUpModel() | FetchModel():
                 self.state.ui.dialog = ""
                 raise UsageError("this window only shows a recording; open a model with `atlas-viewer view --model`")
             case _:
                 pass  # the run or step that the request applies to does not exist
-
-    def _begin(self, prompt: str, options: GenerateOptions, turns: tuple[Turn, ...]) -> None:
-        """Show a run of a text, or of a chat."""
-        if turns:
-            chat = self.model.tokenizer.encode_chat(turns)
-            self.adopt(self._started(chat.text, options, tokens=chat.ids), chat.text, turns)
-        else:
-            self.adopt(self._started(prompt, options), prompt)
-        self.state.ui.remember(prompt)
 
     def _grow(self, options: GenerateOptions, request: Request) -> None:
         """Grow the context in steps, then carry out the request."""
@@ -238,8 +231,7 @@ class RunController:
             self._grow(options, ResumeWith(options, until))
             return
         ending = dataclasses.replace(options, max_new_tokens=until or options.max_new_tokens)
-        tokens = [number for number, _ in run.prompt_tokens]
-        generation = self._started(run.prompt, ending, run.steps, tokens)
+        generation = self._started(run.prompt, ending, run.prompt_ids, run.steps)
         run.set_edits(len(run.steps), generation.edits)
         if drawing(options) != drawing(run.options_at(len(run.steps))):
             run.changes[len(run.steps)] = options
@@ -250,21 +242,16 @@ class RunController:
         self._report()
 
     def _started(
-        self,
-        prompt: str,
-        options: GenerateOptions,
-        steps: Sequence[StepRecord] = (),
-        tokens: Sequence[int] | None = None,
+        self, prompt: str, options: GenerateOptions, tokens: Sequence[int], steps: Sequence[StepRecord] = ()
     ) -> GenerationLike:
-        """A generation with the edits in force. tokens: of the prompt, by default those of its text."""
+        """A generation with the edits in force. tokens: ids of the prompt."""
         source = self._generations
-        tokens = self.model.tokenizer.encode(prompt) if tokens is None else tokens
         self._edits.sync(tokens, len(tokens) + options.max_new_tokens)
         return source.start(prompt, options, steps, tokens)
 
     def _apply_edits(self, run: Run, *, reruns: bool) -> None:
         """Continue `run` with the edits in force, or compute what they change again."""
-        busy, prompt = self.state.busy, [token for token, _ in run.prompt_tokens]
+        busy, prompt = self.state.busy, run.prompt_ids
         self._halt("paused")
         self._edits.sync(prompt, len(prompt) + run.options.max_new_tokens)
         wanted = self._edits.rerun(run, busy=busy) if reruns else None
@@ -308,10 +295,6 @@ class RunController:
         run.done, run.stop_reason, run.progress = True, "paused", 0.0
         self.state.chosen = self.state.distribution = None
         self._replayer.set_step(None)
-
-    def _save(self, path: str, lines: Sequence[str]) -> None:
-        write_output(path, "".join(f"{line}\n" for line in lines).encode())
-        self.state.inspection.note = f"saved {path}"
 
     # -- frames
 

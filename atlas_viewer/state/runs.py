@@ -67,6 +67,11 @@ class Run:
             self.edits[step] = tuple(edits)
 
     @property
+    def prompt_ids(self) -> list[int]:
+        """The token ids of the prompt."""
+        return [token for token, _ in self.prompt_tokens]
+
+    @property
     def title(self) -> str:
         """The run's name, or the beginning of its text."""
         return self.name or self.prompt.strip().replace("\n", " ")[:40] or "(empty prompt)"
