@@ -12,6 +12,7 @@ from pathlib import Path
 from atlas_viewer.recording.arrays import plain, summary
 from atlas_viewer.recording.compare import TOLERANCE
 from atlas_viewer.recording.diff import RunDiff, StepDiff, diff_runs
+from atlas_viewer.recording.edit_records import edit_changes
 from atlas_viewer.recording.playback import check_shape, longest_context
 from atlas_viewer.recording.reader import Recording
 from atlas_viewer.recording.recorder import PROGRAM
@@ -80,7 +81,7 @@ def _info_lines(recording: Recording) -> list[str]:
             extras += f", lens of {lens.steps} steps (top {lens.top}{file})"
         if known.edits:
             extras += f", edits {'; '.join(edit.text for edit in known.edits)}"
-        for step, edits in recording.edit_changes(known):
+        for step, edits in edit_changes(recording, known):
             extras += f", from step {step + 1} {'; '.join(edit.text for edit in edits) or 'no edits'}"
         end = known.stop_reason or "not ended"
         prompt = _shortened(known.prompt)

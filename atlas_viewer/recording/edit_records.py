@@ -18,7 +18,8 @@ from compute.errors import UsageError
 from compute.models.description import Description
 from compute.sampling.options import GenerateOptions
 
-from .records import RecordedEdit
+from .reader import Recording
+from .records import RecordedEdit, RunInfo
 from .validate import line
 
 _ELSEWHERE = ArrayFile("recorded.npy")
@@ -44,6 +45,15 @@ def given(edit: ResolvedEdit) -> tuple[Edit, str]:
     if isinstance(edit.edit.value, Number):
         return edit.edit, ""
     return as_given(edit), f"as recorded: {edit}"
+
+
+def edit_changes(recording: Recording, run: RunInfo) -> Iterator[tuple[int, tuple[RecordedEdit, ...]]]:
+    """The edits from each step on at which they change after the run's beginning, with the index of the step."""
+    before = run.edits
+    for step in recording.steps(run) if recording.has_edits else ():
+        if len(step.edits) != len(before) or not all(map(RecordedEdit.same, step.edits, before)):
+            yield step.record.index, step.edits
+        before = step.edits
 
 
 def edit_differences(one: Sequence[RecordedEdit], other: Sequence[RecordedEdit]) -> Iterator[str]:

@@ -229,17 +229,10 @@ class Recording:
         known, edits = self._options_of(options), self._edits_of(options)
         return RunInfo(number, parent, fork, started, prompt, prompt_tokens, known, logits, statistics, reason, edits)
 
-    def edit_changes(self, run: RunInfo) -> list[tuple[int, tuple[RecordedEdit, ...]]]:
-        """The edits from each step on at which they change after the run's beginning, with the index of the step."""
-        if self._database.version < LENS_VERSION or not any(True for _ in self._rows(self._tables.edits, "LIMIT 1")):
-            return []
-        found, before = [], run.edits
-        for step in self.steps(run):
-            alike = len(step.edits) == len(before) and all(map(RecordedEdit.same, step.edits, before))
-            if not alike:
-                found.append((step.record.index, step.edits))
-            before = step.edits
-        return found
+    @property
+    def has_edits(self) -> bool:
+        """True when a step has edits."""
+        return self._database.version >= LENS_VERSION and any(True for _ in self._rows(self._tables.edits, "LIMIT 1"))
 
     def _edits_of(self, number: int) -> tuple[RecordedEdit, ...]:
         """The edits that belong to a row of `options`, in order."""

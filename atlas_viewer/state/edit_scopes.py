@@ -83,8 +83,9 @@ def _of_tensor(state: State, element: TensorIndex, info: TensorInfo) -> list[Sco
     if axis is not None and axis.kind == "head":
         head, third = axis.coordinate(column), column // (axis.size * axis.heads)
         part = part_names.of_heads(name, third)
-        found.append(Scope(f"head {head} at {token}", f"{part}[pos={position}, head={head}]"))
-        found.append(Scope(f"head {head}, at every token", f"{part}[head={head}]"))
+        whose = f"head {head} of layer {info.layer}"
+        found.append(Scope(f"{whose} at {token}", f"{part}[pos={position}, head={head}]"))
+        found.append(Scope(f"{whose}, at every token", f"{part}[head={head}]"))
     kind = axis.kind if axis is not None and axis.kind in ("channel", "neuron") else "column"
     found.append(Scope(f"{kind} {column}, at every token", f"{name}[:, {column}]"))
     found.append(Scope(f"the row of {token}", f"{name}[pos={position}]"))
@@ -122,40 +123,23 @@ def _of_layer(state: State, selection: Selection) -> list[Scope]:
     """Of a head, a neuron, a channel or a token in a layer, without a tensor."""
     layer, position = selection.layer or 0, selection.position
     at, here = ("", "") if position is None else (f"pos={position}, ", f" at {_token(state, position)}")
-    found: list[Scope] = []
-    if selection.head is not None and selection.key is not None and position is not None:
-        found.append(
-            Scope(
-                f"what {_token(state, position)} takes from {_token(state, selection.key)}",
-                f"{part_names.pattern(layer)}[head={selection.head}, pos={position}, key={selection.key}]",
-                pattern=True,
-            )
-        )
-    if selection.head is not None:
+    head, key, found = selection.head, selection.key, list[Scope]()
+    out, pattern, whose = part_names.heads_output(layer), part_names.pattern(layer), f"head {head} of layer {layer}"
+    if head is not None and key is not None and position is not None:
+        taken = f"what {_token(state, position)} takes from {_token(state, key)}"
+        found.append(Scope(taken, f"{pattern}[head={head}, pos={position}, key={key}]", pattern=True))
+    if head is not None:
         if position is not None:
-            found.append(
-                Scope(
-                    f"head {selection.head}{here}",
-                    f"{part_names.heads_output(layer)}[pos={position}, head={selection.head}]",
-                )
-            )
-        found.append(
-            Scope(f"head {selection.head}, at every token", f"{part_names.heads_output(layer)}[head={selection.head}]")
-        )
-        found.append(
-            Scope(
-                f"head {selection.head}: its pattern",
-                f"{part_names.pattern(layer)}[{at}head={selection.head}]",
-                pattern=True,
-            )
-        )
+            found.append(Scope(f"{whose}{here}", f"{out}[pos={position}, head={head}]"))
+        found.append(Scope(f"{whose}, at every token", f"{out}[head={head}]"))
+        found.append(Scope(f"{whose}: its pattern{here}", f"{pattern}[{at}head={head}]", pattern=True))
     if selection.neuron is not None:
         found.append(
             Scope(f"neuron {selection.neuron}, at every token", f"{part_names.neurons(layer)}[:, {selection.neuron}]")
         )
     rows = "" if position is None else f"[pos={position}]"
     found += [
-        Scope(f"attention of layer {layer}{here}", f"{part_names.heads_output(layer)}{rows}"),
+        Scope(f"attention of layer {layer}{here}", f"{out}{rows}"),
         Scope(f"MLP of layer {layer}{here}", f"{part_names.mlp_output(layer)}{rows}"),
         Scope(f"residual stream after layer {layer}{here}", f"{part_names.stream(layer)}{rows}"),
     ]

@@ -165,7 +165,7 @@ def test_what_does_not_fit_is_reported_and_the_run_stays(runner: ModelRunner) ->
     for text, message in (
         ("h.3.attn.uot = 0", "h.3.attn.uot: no tensor has this name; the nearest are h.3.attn.out (tokens x 192)"),
         ("h.3.attn.out[head=9] = 0", "there is no head 9; h.3.attn.out has 6 heads"),
-        ("h.3.attn.out += no.npy", "no.npy: no such file"),
+        ("h.3.attn.out += no.npy", "no.npy: there is no such file"),
     ):
         entry = edit_list.add(state, text)
         window.settle()
