@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,9 +20,12 @@ from compute.errors import UsageError
 from compute.models.description import Description
 from compute.sampling.options import GenerateOptions
 
-from .reader import Recording
+from . import validate
 from .records import RecordedEdit, RunInfo
-from .validate import line
+from .validate import Unsound, line
+
+if TYPE_CHECKING:
+    from .reader import Recording
 
 _ELSEWHERE = ArrayFile("recorded.npy")
 
@@ -104,3 +109,14 @@ def _applied(edit: RecordedEdit, targets: Targets) -> ResolvedEdit:
         if size not in (1, count):
             raise UsageError(f"edit {parsed.shown}: its {size} recorded values do not fit the {count} that it selects")
     return ResolvedEdit(parsed, placed.target, selection, np.ascontiguousarray(edit.values, np.float32))
+
+
+def read_edit(row: Sequence[Any]) -> RecordedEdit:
+    """The edit in a row of the table. Raises `Unsound`."""
+    number, text, prompt, tokens, *shape, data = row
+    try:
+        return RecordedEdit(
+            text, prompt, tokens, validate.array(data, np.dtype("<f4"), math.prod(shape)).reshape(shape)
+        )
+    except ValueError as error:
+        raise Unsound(f"edits, id {number}, data: {error}") from None

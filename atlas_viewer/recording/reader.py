@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +22,7 @@ from compute.views.statistics_table import STATISTICS
 
 from . import columns, validate
 from .columns import RunTables, Table
+from .edit_records import read_edit
 from .lens_records import read_lens, read_lens_map
 from .records import LOGITS, DrawInfo, Head, LensSteps, RecordedEdit, RecordedStep, RecordedTensor, RunInfo, UiEvent
 from .safe_open import Database
@@ -240,7 +240,7 @@ class Recording:
             return ()
         if number not in self._edits:
             found = self._rows(self._tables.edits, "WHERE options = ? ORDER BY id", (number,))
-            self._edits[number] = tuple(map(_edit, found))
+            self._edits[number] = tuple(map(read_edit, found))
         return self._edits[number]
 
     def _options_of(self, number: int, context: int = 1) -> GenerateOptions:
@@ -338,13 +338,3 @@ class Recording:
 
     def _ui_events(self, table: Table) -> list[UiEvent]:
         return self._read(lambda: [UiEvent(*row[1:]) for row in self._rows(table, "ORDER BY id")])
-
-
-def _edit(row: Sequence[Any]) -> RecordedEdit:
-    number, text, prompt, tokens, *shape, data = row
-    try:
-        return RecordedEdit(
-            text, prompt, tokens, validate.array(data, np.dtype("<f4"), math.prod(shape)).reshape(shape)
-        )
-    except ValueError as error:
-        raise Unsound(f"edits, id {number}, data: {error}") from None
