@@ -56,13 +56,13 @@ def edited(layout: str, kind: str) -> Check:
     exact = reference.in_float64(rounded_model(source, dtype))
     vector = normal(SMALL.channels)
     given = [*EDITS[kind], *([("h.0.resid_post +=", vector)] if kind == "activations" else [])]
-    errors = _passes(engine, exact, edits_of(given))
+    errors = edited_passes(engine, exact, edits_of(given))
     return errors.check(f"edits of {kind}: {engine.path}", f"{shape_of(SMALL)}, {dtype}", PASS)
 
 
-def _passes(engine: Engine, exact: ArrayModel, given: Sequence[Edit]) -> Errors:
+def edited_passes(engine: Engine, exact: ArrayModel, given: Sequence[Edit]) -> Errors:
     """A prompt, a cached token, and a context that slid, with `given`, and a pass after them without edits."""
-    text, errors = some_tokens(SMALL, SMALL.positions + 3), Errors()
+    text, errors = some_tokens(engine.config, engine.config.positions + 3), Errors()
     edits = resolve_edits(engine, given, text[:_PROMPT], len(text))
     engine.set_edits(edits)
     for total, valid, what in (
@@ -87,7 +87,7 @@ def _compare(
     rows = min(len(tokens), _CONTEXT)
     start = len(tokens) - rows
     run_pass(engine, tokens, context=_CONTEXT, valid_rows=valid_rows)
-    expected = reference.forward(exact, tokens[start:], min(start, SMALL.positions - rows), edits, start)
+    expected = reference.forward(exact, tokens[start:], min(start, engine.config.positions - rows), edits, start)
     compare(engine, expected, errors, what)
     for tensor in engine.registry:
         if tensor.heads:
