@@ -53,7 +53,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     try:
         tokenizer = tokenizer_of(source)
         tokenizer.check_fits(source.config.vocabulary)
-        context = source.config.positions if arguments.context is None else arguments.context
+        context = source.config.usual_context if arguments.context is None else arguments.context
         _report_progress("loading the model")
         engine = Engine.load(source, replace(load_options(arguments, context), trace=False))
         result = _plain(engine, tokenizer, budget)

@@ -9,8 +9,8 @@ from compute.errors import AtlasError, RecordingError
 from compute.generate.replay import KnownText
 from compute.generate.steps import StepRecord
 from compute.io.escape import one_line
-from compute.models.architectures import describe
-from compute.models.config import GPT2_SIZES, ModelConfig
+from compute.models.architectures import describe, known_shapes
+from compute.models.config import ModelConfig
 from compute.sampling.options import GenerateOptions
 
 from .edit_records import applied_edits
@@ -128,7 +128,7 @@ def named_model(head: Head) -> str:
 
     Raises `RecordingError` if it is not: a path in a recording is never opened, because it may come from anybody.
     """
-    if head.model != "stories" and head.model.removeprefix("random:") not in GPT2_SIZES:
+    if head.model != "stories" and head.model.removeprefix("random:") not in known_shapes():
         raise RecordingError(
             f"model {one_line(head.model)}: the recording does not contain the model; give the model's file with"
             " --model"

@@ -17,6 +17,7 @@ from compute.lens.lens_cells import LensCells
 from compute.lens.lens_file import LensFile
 from compute.lens.points import lens_points
 from compute.models.architectures import architectures, describe
+from compute.models.config_text import architecture_name
 from compute.sampling.options import GenerateOptions
 from compute.views.statistics_table import STATISTICS
 
@@ -194,10 +195,11 @@ class Recording:
         created, program, model, name, sha256, *sizes, end, weights, kernels, adapter, driver, shaders, libraries = (
             values
         )
-        if name not in {architecture.name for architecture in architectures()}:
+        if architecture_name(name) not in {architecture.name for architecture in architectures()}:
             raise RecordingError(
-                f"{self.shown}: was recorded with a model of the architecture {shown(name)}, which this program does"
-                f" not know; open it with the program that recorded it, {program}"
+                f"{self.shown}: was recorded with a model of the architecture"
+                f" {shown(architecture_name(name))}, which this program does not know; open it with the program that"
+                f" recorded it, {program}"
             )
         return Head(
             created=created,

@@ -17,6 +17,7 @@ from compute.io.escape import one_line
 from compute.io.output_files import new_path
 from compute.lens.lens_cells import LensCells
 from compute.lens.lens_file import LensFile
+from compute.models.config_text import architecture_text
 from compute.sampling.options import GenerateOptions
 
 from .lens_records import lens_bytes, lens_map_bytes
@@ -227,7 +228,7 @@ def fill_session(path: Path, head: Head, tensors: Sequence[RecordedTensor]) -> N
         connection.execute(
             "INSERT INTO session VALUES (1,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (
-                head.created, head.program, head.model, config.architecture, head.weights_sha256, config.layers,
+                head.created, head.program, head.model, architecture_text(config), head.weights_sha256, config.layers,
                 config.heads, config.channels, config.positions, config.vocabulary, config.padded_vocabulary,
                 head.end_of_text, head.weights, head.kernels, head.adapter, head.driver, head.shaders_sha256,
                 _json(head.versions),

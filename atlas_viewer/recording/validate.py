@@ -7,16 +7,19 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from msgspec import Meta
+from msgspec import Meta, MsgspecError
 
 from compute.edits.grammar import parse_edit
 from compute.errors import UsageError
 from compute.io.escape import one_line
 from compute.io.untrusted_json import read_untrusted_json
 from compute.io.value_type import ValueType, shown, whole
+from compute.models.architectures import one_block
 from compute.models.config import ModelConfig
+from compute.models.config_text import architecture_name, parse_config
 from compute.sampling.options import GenerateOptions
 from compute.sampling.options_json import options_from_json
+from compute.weights.limits import unsupported_reason
 
 LONGEST_TEXT = 1 << 26  # characters of a prompt
 LONGEST_JSON = 1 << 24  # characters
@@ -134,12 +137,23 @@ def size(name: str) -> Check:
 def config(
     architecture: str, layers: int, heads: int, channels: int, positions: int, vocabulary: int, padded: int
 ) -> ModelConfig:
-    """The sizes of a model, each already checked, if they are consistent."""
+    """The sizes of a model, each already checked, if they are consistent. architecture: see `architecture_text`."""
     if padded < vocabulary:
         raise Unsound(f"padded_vocabulary {padded} must be at least the vocabulary, {vocabulary}")
-    if channels % heads:
+    try:
+        found = parse_config(architecture, layers, heads, channels, positions, vocabulary, padded)
+    except (ValueError, MsgspecError) as error:
+        raise Unsound(f"architecture: {one_line(str(error), 80)}") from None
+    if not found.own_head_size and channels % heads:
         raise Unsound(f"channels {channels} must be a multiple of the heads, {heads}")
-    return ModelConfig(layers, heads, channels, positions, vocabulary, padded, architecture)
+    if architecture != architecture_name(architecture):
+        if problem := unsupported_reason(found):
+            raise Unsound(problem)
+        try:
+            one_block(found)  # which needs fields that the architecture has
+        except ValueError as error:
+            raise Unsound(f"architecture: {one_line(str(error), 80)}") from None
+    return found
 
 
 def edit(value: object) -> str:

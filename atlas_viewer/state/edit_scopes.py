@@ -81,7 +81,10 @@ def _of_tensor(state: State, element: TensorIndex, info: TensorInfo) -> list[Sco
     token, axis = _token(state, position), info.axes[-1] if info.axes else None
     found = [Scope("this value", f"{name}[{position}, {column}]")]
     if axis is not None and axis.kind == "head":
-        head, third = axis.coordinate(column), column // (axis.size * axis.heads)
+        # Edits count the heads that the tensor has, of keys and values fewer than queries.
+        head, third = axis.coordinate(column) // axis.group, column // (axis.size * axis.heads)
+        if info.shape[-1] == axis.size * axis.heads and name.endswith(".qkv"):
+            third = column % axis.size // (axis.size // 3)  # side by side within each head
         part = part_names.of_heads(name, third)
         whose = f"head {head} of layer {info.layer}"
         found.append(Scope(f"{whose} at {token}", f"{part}[pos={position}, head={head}]"))
@@ -134,9 +137,8 @@ def _of_layer(state: State, selection: Selection) -> list[Scope]:
         found.append(Scope(f"{whose}, at every token", f"{out}[head={head}]"))
         found.append(Scope(f"{whose}: its pattern{here}", f"{pattern}[{at}head={head}]", pattern=True))
     if selection.neuron is not None:
-        found.append(
-            Scope(f"neuron {selection.neuron}, at every token", f"{part_names.neurons(layer)}[:, {selection.neuron}]")
-        )
+        neurons = part_names.neurons(layer, state.inspection.tensors)
+        found.append(Scope(f"neuron {selection.neuron}, at every token", f"{neurons}[:, {selection.neuron}]"))
     rows = "" if position is None else f"[pos={position}]"
     found += [
         Scope(f"attention of layer {layer}{here}", f"{out}{rows}"),

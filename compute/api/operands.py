@@ -133,7 +133,7 @@ def _side(
         raise UsageError(f"{operand.shown}: is a model, which needs a text; give {option('prompt')}")
     config = operand.config
     texts = _texts(operand)
-    context = operand.model.context if operand.model is not None else options.context or config.positions
+    context = operand.model.context if operand.model is not None else options.context or config.usual_context
     text = texts.fitting(prompt, context, config.positions)
     return Side(operand, text, 0, len(text), edits, options.context)
 

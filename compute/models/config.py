@@ -115,6 +115,13 @@ class ModelConfig:
         return min(self.positions, _USUAL_CONTEXT)
 
     @property
+    def rotary(self) -> RopeConfig:
+        """The rotary positions. Raises ValueError for a model without."""
+        if self.rope is None:
+            raise ValueError(f"a model of the architecture {self.architecture} needs rotary positions")
+        return self.rope
+
+    @property
     def neurons(self) -> int:
         """Hidden neurons of an MLP."""
         return self.own_neurons or 4 * self.channels

@@ -44,8 +44,7 @@ def gemma2(config: ModelConfig) -> Description:
     vocabulary.
     """
     c, heads, kv_heads, size = config.channels, config.heads, config.kv_heads, config.head_size
-    rope = config.rope
-    assert rope is not None
+    rope = config.rotary
     frequencies = rope.frequencies(size)
     m = Builder(config, _ABOUT, blocks="layers")
 

@@ -46,8 +46,7 @@ def gemma3(config: ModelConfig) -> Description:
     vocabulary.
     """
     c, heads, kv_heads, size = config.channels, config.heads, config.kv_heads, config.head_size
-    rope = config.rope
-    assert rope is not None
+    rope = config.rotary
     m = Builder(config, _ABOUT, blocks="layers")
 
     m.section("embedding")

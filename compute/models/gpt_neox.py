@@ -15,8 +15,7 @@ def gpt_neox(config: ModelConfig) -> Description:
 
     T tokens of context, C channels, H heads of D channels, M hidden neurons, V rows of the padded vocabulary.
     """
-    c, heads, size, rope = config.channels, config.heads, config.head_size, config.rope
-    assert rope is not None
+    c, heads, size, rope = config.channels, config.heads, config.head_size, config.rotary
     m = Builder(config, ABOUT, blocks="layers")
 
     m.section("embedding")

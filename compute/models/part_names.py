@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 _THIRDS = ("q", "k", "v")
 
 
@@ -25,9 +27,10 @@ def scores_of(pattern: str) -> str:
     return pattern.replace(".attn.pattern", ".attn.scores")
 
 
-def neurons(layer: int) -> str:
-    """The hidden neurons of a block's MLP, after the nonlinearity."""
-    return f"h.{layer}.mlp.gelu"
+def neurons(layer: int, known: Container[str]) -> str:
+    """The hidden neurons of a block's MLP, after the nonlinearity. known: names of the model's tensors."""
+    names = [f"h.{layer}.mlp.{short}" for short in ("gelu", "gated", "relu")]
+    return next((name for name in names if name in known), names[0])
 
 
 def mlp_output(layer: int) -> str:

@@ -27,8 +27,7 @@ def qwen2(config: ModelConfig) -> Description:
     vocabulary.
     """
     c, heads, kv_heads, size = config.channels, config.heads, config.kv_heads, config.head_size
-    rope = config.rope
-    assert rope is not None
+    rope = config.rotary
     frequencies = rope.frequencies(size)
     m = Builder(config, ABOUT, blocks="layers")
 

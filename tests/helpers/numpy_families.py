@@ -116,8 +116,8 @@ def _gpt_neox(w: Weights, config: Config, tokens: Sequence[int]) -> np.ndarray:
         m = _dense(w, h + "mlp.dense_h_to_4h", _layer_norm(w, h + "post_attention_layernorm", read, eps))
         m = m * 0.5 * (1 + np.vectorize(math.erf)(m / math.sqrt(2)))
         x = x + a + _dense(w, h + "mlp.dense_4h_to_h", m)
-    out: np.ndarray = _layer_norm(w, "gpt_neox.final_layer_norm", x, eps) @ w["embed_out.weight"].T
-    return out
+    logits: np.ndarray = _layer_norm(w, "gpt_neox.final_layer_norm", x, eps) @ w["embed_out.weight"].T
+    return logits
 
 
 def _dense(w: Weights, name: str, x: np.ndarray) -> np.ndarray:
