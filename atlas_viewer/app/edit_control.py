@@ -14,6 +14,8 @@ from compute.edits.differences import first_changed_position
 from compute.edits.grammar import parse_edit
 from compute.edits.resolved import ResolvedEdit
 from compute.errors import AtlasError, RecordingError, UsageError
+from compute.gpu.loading import Loading
+from compute.patching.edit_measure import EditMeasure
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class EditControl:
     def __init__(self, state: State, model: ModelLike) -> None:
         """model: its own edits begin the list."""
         self._state, self._model, source = state, model, model.generations
+        self._measure: object = None
         if source is not None and source.edits and not state.edits.entries:
             adopt(state.edits, [(edit, "") for edit in source.edits])
 
@@ -79,6 +82,35 @@ class EditControl:
         edit = self._source.captured(parse_edit(f"{target} = 0"), tokens, context, run.edits_at(step) or ())
         add(self._state, edit, f"from run {number}, step {step + 1}")
 
+    def measuring(self, run: Run, number: int) -> Loading[None]:
+        """Measure an entry of the list at the step shown, in steps. Ends early after `cancel`. Raises `AtlasError`s."""
+        state, step = self._state, self._state.step
+        prompt = [token for token, _ in run.prompt_tokens]
+        at = 0 if step is None else step.index
+        tokens = [*prompt, *(known.token for known in run.steps[:at])]
+        self.sync(prompt, len(prompt) + max(run.options.max_new_tokens, len(run.steps)))
+        numbers = [entry.number for entry in state.edits.in_force for _ in entry.edits]
+        own = range(numbers.index(number), numbers.index(number) + numbers.count(number)) if number in numbers else ()
+        if not isinstance(own, range):
+            raise UsageError("an edit that is off changes nothing to measure; switch it on")
+        edits = self._source.edits_for(prompt, len(tokens))
+        self._measure = work = self._source.measuring(tokens, run.options_at(at).context, edits, own)
+        while self._measure is work:
+            try:
+                yield next(work)
+            except StopIteration as end:
+                state.edits.measures[number], self._measure = _measured(end.value, at), None
+                return
+
+    @property
+    def measures(self) -> bool:
+        """True while passes with other edits are in the engine."""
+        return self._measure is not None
+
+    def cancel(self) -> None:
+        """End measuring, because the engine is needed."""
+        self._measure = None
+
     def rerun(self, run: Run, *, busy: bool) -> Rerun | None:
         """What has to be shown now that the list has changed; None when it changes nothing of the run.
 
@@ -111,6 +143,12 @@ class EditControl:
         parent = runs.all.get(run.parent or 0) if run.edited else None
         found = [parent] if parent is not None else []
         return found + [child for child in runs.children(run.number) if child.edited and _same_options(child, run)]
+
+
+def _measured(found: EditMeasure, step: int) -> str:
+    lines = [f"step {step + 1}: {found.edit}"]
+    lines += [f"random vector: {found.control}"] if found.control is not None else []
+    return "\n".join([*lines, f"rounding: {found.rounding}"])
 
 
 def _same_options(run: Run, other: Run) -> bool:

@@ -14,6 +14,7 @@ from atlas_viewer.state.requests import (
     FetchModel,
     Generate,
     LookUpModel,
+    MeasureEdit,
     OpenModel,
     PatchFrom,
     Pause,
@@ -28,12 +29,12 @@ from atlas_viewer.state.requests import (
 from atlas_viewer.state.runs import Run, drawing, with_token
 from atlas_viewer.state.state import State
 from compute.errors import AtlasError, RecordingError, UsageError
-from compute.gpu.loading import Loading
 from compute.io.output_files import write_output
 from compute.sampling.options import GenerateOptions
 from compute.text.chat import Turn
 
 from .edit_control import EditControl
+from .pending_work import PendingWork
 from .prompt_tokenizer import PromptTokenizer, sent_prompt
 from .step_replayer import StepReplayer
 
@@ -51,7 +52,7 @@ class RunController:
         self.model, self.state = model, state
         self.generation: GenerationLike | None = None
         self._replayer = StepReplayer(model, state)
-        self._growing: tuple[Loading[None], Request] | None = None  # a larger context, and the request that needs it
+        self._work = PendingWork(state)
         self.held = False  # the engine keeps its pass for a reader, and the run waits
         self._applied = state.options
         self._changed_at: float | None = None  # time of the latest change of options that is not yet applied
@@ -72,7 +73,8 @@ class RunController:
     @property
     def pass_complete(self) -> bool:
         """True if the engine's tensors belong to one whole pass."""
-        return self._replayer.pass_complete and (self.generation is None or self.generation.pass_complete)
+        complete = self.generation is None or self.generation.pass_complete
+        return complete and self._replayer.pass_complete and not self._edits.measures
 
     @property
     def step_in_engine(self) -> int | None:
@@ -87,7 +89,7 @@ class RunController:
     @property
     def settling(self) -> bool:
         """True while a pass is computed, or has to be repeated for the step shown."""
-        return self.state.busy or self._growing is not None or self._replayer.pending
+        return self.state.busy or self._work.pending or self._replayer.pending
 
     @property
     def pending(self) -> bool:
@@ -137,6 +139,10 @@ class RunController:
                 self.state.prompt = self.model.tokenizer.decode(ids)
             case ApplyEdits(_, reruns) if run is not None:
                 self._apply_edits(run, reruns=reruns)
+            case MeasureEdit(number) if run is not None and not self._work.pending:
+                self._halt("paused")
+                self._replayer.forget()
+                self._work.begin(self._edits.measuring(run, number), None)
             case PatchFrom(target, number, step):
                 busy = self.state.busy
                 self._halt("paused")
@@ -158,22 +164,8 @@ class RunController:
         self._halt("paused")
         options.checked(self.model.summary.positions, self.model.summary.vocabulary)
         self._replayer.forget()
-        self._growing = (self._generations.grow_context(options.context), request)
-        self.state.loading = f"growing the context to {options.context} tokens"
-
-    def _continue_growing(self, growing: Loading[None], request: Request) -> None:
-        try:
-            self.state.loading_step, self.state.loaded = next(growing)
-        except StopIteration:
-            self._stop_growing()
-            self.do(request)
-        except AtlasError:
-            self._stop_growing()
-            raise
-
-    def _stop_growing(self) -> None:
-        self._growing = None
-        self.state.loading, self.state.loaded = "", 0.0
+        shown = f"growing the context to {options.context} tokens"
+        self._work.begin(self._generations.grow_context(options.context), request, shown)
 
     def fail(self, error: AtlasError) -> None:
         """Show the error, and stop the run in progress where it is."""
@@ -183,6 +175,7 @@ class RunController:
 
     def _halt(self, reason: str) -> None:
         """Stop the generation in progress; its run can continue later."""
+        self._edits.cancel()
         if self.generation is None:
             return
         running = not self.generation.done
@@ -245,6 +238,7 @@ class RunController:
         self, prompt: str, options: GenerateOptions, tokens: Sequence[int], steps: Sequence[StepRecord] = ()
     ) -> GenerationLike:
         """A generation with the edits in force. tokens: ids of the prompt."""
+        self._edits.cancel()
         source = self._generations
         self._edits.sync(tokens, len(tokens) + options.max_new_tokens)
         return source.start(prompt, options, steps, tokens)
@@ -306,8 +300,10 @@ class RunController:
         self._prompt.follow(now)
         if self.held:
             return False
-        if self._growing is not None:
-            self._continue_growing(*self._growing)
+        if self._work.pending:
+            follows = self._work.advance()
+            if follows is not None:
+                self.do(follows)
             return False
         if self.generation is not None and not self.generation.done:
             self._apply_options(now)

@@ -24,6 +24,7 @@ from compute.generate.steps import StepRecord
 from compute.gpu.loading import Loading, finished, paced
 from compute.models.architectures import parameter_count
 from compute.models.registry import Registry
+from compute.patching.edit_measure import EditMeasure, measuring
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import Tokenizer
 from compute.views.attention_head import AttentionViews
@@ -245,6 +246,12 @@ class ModelRunner:
     def captured(self, edit: Edit, tokens: Sequence[int], context: int, edits: Sequence[ResolvedEdit]) -> Edit:
         """`edit` with its target's values in a pass over `tokens` with `edits`. Blocks. Raises `AtlasError`s."""
         return captured(self._engine, edit, tokens, min(context, self._engine.context), edits)
+
+    def measuring(
+        self, tokens: Sequence[int], context: int, edits: Sequence[ResolvedEdit], own: range
+    ) -> Loading[EditMeasure]:
+        """Measure in steps how far the edits numbered `own` move the prediction after `tokens`. Never blocks."""
+        return measuring(self._engine, tokens, min(context, self._engine.context), edits, own)
 
     def edits_for(self, prompt: Sequence[int], tokens: int) -> tuple[ResolvedEdit, ...]:
         """The edits for a prompt whose text has up to `tokens` tokens; resolved once for each prompt.

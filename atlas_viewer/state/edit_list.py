@@ -48,7 +48,7 @@ class EditList:
 
     chosen: number of the entry that "solo" leaves alone. held: `OFF` or `SOLO` while its key is held. reruns: whether a
     change runs the text again from the first token that it affects, instead of applying from the next token on.
-    problems, effects: of entries by number.
+    problems, effects, measures: of entries by number.
     """
 
     entries: tuple[Entry, ...] = ()
@@ -57,6 +57,7 @@ class EditList:
     reruns: bool = True
     problems: dict[int, str] = field(default_factory=dict)
     effects: dict[int, str] = field(default_factory=dict)
+    measures: dict[int, str] = field(default_factory=dict)
     _undo: list[tuple[Entry, ...]] = field(default_factory=list)
     _redo: list[tuple[Entry, ...]] = field(default_factory=list)
     _gesture: object = None  # a slider being dragged: all its changes are one step of undo
@@ -130,7 +131,7 @@ class EditList:
 
     def _show(self, entries: tuple[Entry, ...]) -> None:
         before = {one.number: one for one in self.entries}
-        self.entries = entries
+        self.entries, self.measures = entries, {}
         same = {one.number for one in entries if before.get(one.number) == one}
         self.problems = {number: text for number, text in self.problems.items() if number in same}
         self.effects = {number: text for number, text in self.effects.items() if number in same}
@@ -232,6 +233,6 @@ def hold(state: State, what: str) -> None:
 def adopt(edits: EditList, given: Sequence[tuple[Edit, str]]) -> None:
     """Replace the list by edits that are in force already, each with its note; they begin a new history."""
     edits.entries = tuple(edits.made(edit, note) for edit, note in given)
-    edits.problems, edits.effects = {}, {}
+    edits.problems, edits.effects, edits.measures = {}, {}, {}
     edits._undo, edits._redo, edits._gesture = [], [], None
     edits.chosen = edits.entries[-1].number if edits.entries else None

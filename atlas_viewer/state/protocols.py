@@ -14,6 +14,7 @@ from compute.edits.resolved import ResolvedEdit
 from compute.gpu.loading import Loading
 from compute.io.array_files import ArraySpec
 from compute.models.registry import Registry
+from compute.patching.edit_measure import EditMeasure
 from compute.sampling.options import GenerateOptions
 from compute.text.chat import ChatPrompt, Turn
 from compute.views.attention_head import AttentionViews
@@ -134,6 +135,11 @@ class GenerationSource(Protocol):
 
         Raises `AtlasError`s.
         """
+
+    def measuring(
+        self, tokens: Sequence[int], context: int, edits: Sequence[ResolvedEdit], own: range
+    ) -> Loading[EditMeasure]:
+        """Measure in steps how far the edits numbered `own` move the prediction after `tokens`. Never blocks."""
 
     def edits_for(self, prompt: Sequence[int], tokens: int) -> tuple[ResolvedEdit, ...]:
         """`edits` for a text of this prompt and up to `tokens` tokens. Blocks if their values take a pass.

@@ -99,6 +99,13 @@ class PatchFrom:
 
 
 @dataclass(frozen=True)
+class MeasureEdit:
+    """Measure how far an entry of the list of edits, by its number, moves the prediction of the step shown."""
+
+    number: int
+
+
+@dataclass(frozen=True)
 class SaveTrace:
     """Write lines of the debug trace to a file."""
 
@@ -217,7 +224,19 @@ class StopFetch:
 
 
 RunRequest = (
-    Generate | Pause | Stop | Continue | ResumeWith | Undo | Branch | ShowRun | Use | SaveTrace | ApplyEdits | PatchFrom
+    Generate
+    | Pause
+    | Stop
+    | Continue
+    | ResumeWith
+    | Undo
+    | Branch
+    | ShowRun
+    | Use
+    | SaveTrace
+    | ApplyEdits
+    | PatchFrom
+    | MeasureEdit
 )
 SessionRequest = Record | EndRecording | RecordVideo | EndVideo | BackToRecording
 ModelRequest = OpenModel | LookUpModel | FetchModel | StopFetch

@@ -20,6 +20,7 @@ from compute.gpu.loading import Loading
 from compute.models.architectures import describe
 from compute.models.config import ModelConfig
 from compute.models.registry import Registry
+from compute.patching.edit_measure import EditMeasure, Moved
 from compute.sampling.options import GenerateOptions
 from compute.text.chat import ChatPrompt, Turn
 from compute.views.strip_layout import Span, StripLayout
@@ -211,6 +212,12 @@ class FakeRunner:
 
     def captured(self, edit: Edit, tokens: Sequence[int], context: int, edits: Sequence[ResolvedEdit]) -> Edit:
         return edit
+
+    def measuring(
+        self, tokens: Sequence[int], context: int, edits: Sequence[ResolvedEdit], own: range
+    ) -> Loading[EditMeasure]:
+        yield "measuring an edit", 0.0
+        return EditMeasure(Moved(1.0, 2.0), None, Moved(0.0, 1e-6))
 
     def edits_for(self, prompt: Sequence[int], tokens: int) -> tuple[ResolvedEdit, ...]:
         for edit in self.edits:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state import edit_list, edit_words
-from atlas_viewer.state.edit_list import OFF, SOLO, EditList, Entry
+from atlas_viewer.state.edit_list import OFF, SOLO, Entry
 from atlas_viewer.state.edited_places import edits_shown
+from atlas_viewer.state.requests import MeasureEdit
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import edit_actions, theme, widget_tracking
 from compute.edits.values import Number
@@ -114,7 +115,7 @@ def _entry(state: State, entry: Entry, at: int) -> None:
     imgui.indent(imgui.get_frame_height() + gap)
     _order(state, entry, at)
     _slider(state, entry, at)
-    _outcome(edits, entry)
+    _outcome(state, entry, at)
     imgui.unindent(imgui.get_frame_height() + gap)
     if edits.chosen == entry.number:
         end = ImVec2(start.x - theme.em(0.2), imgui.get_item_rect_max().y)
@@ -198,8 +199,9 @@ def _slider(state: State, entry: Entry, at: int) -> None:
         edit_list.set_strength(state, number, new, gesture)
 
 
-def _outcome(edits: EditList, entry: Entry) -> None:
-    """What the edit has done, or why it does nothing."""
+def _outcome(state: State, entry: Entry, at: int) -> None:
+    """What the edit has done and how far that moves the prediction, or why it does nothing."""
+    edits = state.edits
     problem = edits.problems.get(entry.number)
     if problem:
         wrapped(problem, theme.now.error)
@@ -208,6 +210,13 @@ def _outcome(edits: EditList, entry: Entry) -> None:
     if effect and entry in edits.in_force:
         with theme.colored(imgui.Col_.text, theme.now.error if effect.startswith("no effect") else theme.now.text_dim):
             imgui.text_wrapped(effect)
+        if edits.chosen == entry.number:
+            beside(button_width("Measure"))
+            if widget_tracking.small_button(f"Measure###measure edit {at}"):
+                state.requests.append(MeasureEdit(entry.number))
+            tooltip("How far it moves the prediction of the step shown, beside a random vector as long, and rounding")
+    if entry.number in edits.measures:
+        wrapped(edits.measures[entry.number], theme.now.text)
 
 
 def _shown(state: State) -> None:

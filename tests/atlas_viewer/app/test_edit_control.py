@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from atlas_viewer.app.run_controller import RunController
+from atlas_viewer.recording.player import Player
+from atlas_viewer.recording.reader import Recording
 from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.state import edit_list
 from atlas_viewer.state.edit_list import OFF, SOLO
-from atlas_viewer.state.requests import Continue, Generate
+from atlas_viewer.state.requests import Continue, Generate, MeasureEdit, PatchFrom
 from atlas_viewer.state.state import State
 from compute.edits.grammar import parse_edit
+from compute.errors import UsageError
 from compute.forward.load_options import LoadOptions
+from compute.forward.whole_pass import WholePass
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import load_tokenizer
 from compute.weights.checkpoint import open_model
+
+from helpers.make_recordings import make_session
 
 pytestmark = pytest.mark.gpu
 
@@ -189,3 +198,68 @@ def test_the_list_begins_with_the_edits_of_the_model(runner: ModelRunner) -> Non
     assert state.run is not None
     assert [str(edit) for edit in state.run.edits_at(0) or ()] == [HEAD]
     assert not state.edits.can_undo
+
+
+def test_an_edit_is_measured_beside_its_control_and_rounding(runner: ModelRunner) -> None:
+    window = Window(runner)
+    state = window.state
+    entry, other = edit_list.add(state, HEAD), edit_list.add(state, "h.5.mlp.gelu[:, 3] *= 1")
+    window.settle()
+    tokens = window.tokens
+    state.chosen = 0
+    window.settle()
+    window.do(MeasureEdit(entry.number))
+    found = state.edits.measures[entry.number]
+    edit, control, noise = (float(number) for number in re.findall(r"up to ([-+.e\d]+)", found))
+    assert edit > 0.5
+    assert 0 < control < edit, "a random change of attention moves the prediction less"
+    assert noise < 1e-3
+    prompt = [token for token, _ in state.run.prompt_tokens] if state.run else []
+    logits = []
+    for edits in ([], [HEAD]):
+        runner.set_edits([parse_edit(text) for text in edits])
+        engine = runner.engine
+        engine.set_edits(runner.edits_for(prompt, len(prompt)))
+        logits.append(WholePass(engine).last_logits(prompt)[0, :50257])
+    assert edit == pytest.approx(float(np.abs(logits[0] - logits[1]).max()), rel=0.06)
+    assert window.tokens == tokens
+    window.controller._replayer.forget()
+    window.do(MeasureEdit(other.number))
+    assert "step 1: KL 0, logits by up to 0\n" in state.edits.measures[other.number]
+    assert window.in_engine == [HEAD, "h.5.mlp.gelu[:, 3] *= 1"], "the pass of the step is computed again"
+    edit_list.switch(state, other.number)
+    window.settle()
+    assert state.edits.measures == {}
+    with pytest.raises(UsageError, match="switch it on"):
+        window.do(MeasureEdit(other.number))
+
+
+def test_a_patch_from_the_run_without_edits_brings_back_its_text(runner: ModelRunner) -> None:
+    window = Window(runner)
+    state, plain = window.state, window.tokens
+    assert state.run is not None
+    first = state.run.number
+    edit_list.add(state, HEAD)
+    window.settle()
+    assert window.tokens != plain
+    window.do(PatchFrom("h.3.resid_mid", first, 5))
+    patch = state.edits.entries[-1]
+    assert patch.note == f"from run {first}, step 6"
+    assert state.edits.problems == {}
+    assert window.tokens == plain, "everything after the edit is that of the first run"
+    window.do(PatchFrom("h.3.attn.pattern[head=2]", first, 5))
+    assert window.tokens == plain
+    with pytest.raises(UsageError, match="no weights"):
+        window.do(PatchFrom("wte", first, 5))
+
+
+def test_a_recording_continues_with_its_edits(runner: ModelRunner, tmp_path: Path) -> None:
+    with Recording(make_session(tmp_path / "a.atlas", steps=3, edits=True)) as recording:
+        state = State("", GenerateOptions())
+        player = Player(recording, state)
+        player.show()
+        state.run = player.run
+        player.frame(1.0)
+        texts = [edit.text for edit in recording.run().edits]
+        listed = [f"{entry.note}".removeprefix("as recorded: ") or entry.text for entry in state.edits.entries]
+        assert listed == texts
