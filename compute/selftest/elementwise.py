@@ -8,6 +8,7 @@ import numpy as np
 
 from compute.gpu.device import is_software
 from compute.gpu.kernels import Kernel, Resource
+from compute.weights.block_types import BLOCK_TYPES
 from compute.weights.dtypes import DTYPES
 
 from . import reference
@@ -129,6 +130,8 @@ def checks(gpu: Gpu) -> Iterator[Check]:
     for kind in layouts(is_software(gpu.device.adapter)):
         for dtype in DTYPES:
             yield gather(gpu, "token", 20, 16, 5, kind, dtype)
+        for dtype, block in BLOCK_TYPES.items():
+            yield gather(gpu, "token", block.values * (9 if block.super_blocks else 11), 16, 5, kind, dtype)
         yield gather(gpu, "token", 132, 1, 1, kind, "bf16", trace=False)
     yield gather(gpu, "position", 36, 16, 16, "buffer", "f32", shards=())
     for terms in (2, 3):

@@ -15,7 +15,11 @@ from compute.gpu.kernels import Resource, shared_kernels
 from compute.gpu.wgpu_native import ComputeEncoder, Dispatch
 from compute.models.registry import Shard, TensorStorage
 from compute.views.patterns import PatternStore, row_of_keys
+from compute.weights.block_packs import packed
+from compute.weights.block_types import BLOCK_TYPES, dequantize
 from compute.weights.dtypes import DTYPES
+
+from .models import random_blocks
 
 UNTOUCHED = -77.0  # initial value of results, to check that a kernel leaves other memory alone
 
@@ -68,28 +72,34 @@ class Gpu:
     ) -> tuple[TensorStorage, np.ndarray]:
         """A matrix [out, in] stored as `dtype`, and its rounded values in float64.
 
-        kind: "buffer" (cut at the rows `shards`) or "texture" (in bands of `tile` rows).
+        kind: "buffer" (cut at the rows `shards`) or "texture" (in bands of `tile` rows). For a quantized type the
+        matrix consists of random blocks, whatever `values` are, of as many rows and columns.
         """
-        rounded = values.astype(DTYPES[dtype])
+        if dtype in BLOCK_TYPES:
+            raw = random_blocks(BLOCK_TYPES[dtype], *values.shape)
+            stored = packed(BLOCK_TYPES[dtype], raw)
+            rounded, units = dequantize(BLOCK_TYPES[dtype], raw), stored.reshape(len(stored), -1)
+        else:
+            rounded = units = values.astype(DTYPES[dtype])
         if kind == "texture":
-            storage = TensorStorage(kind, dtype, tile, (self._texture(rounded, tile),))
+            storage = TensorStorage(kind, dtype, tile, (self._texture(units, tile),))
         else:
             bounds = [0, *shards, len(values)]
-            cut = [Shard(part := self.buffer(rounded[a:b]), 0, part.size, a, b - a) for a, b in pairwise(bounds)]
+            cut = [Shard(part := self.buffer(units[a:b]), 0, part.size, a, b - a) for a, b in pairwise(bounds)]
             storage = TensorStorage(kind, dtype, 0, tuple(cut))
         return storage, rounded.astype(np.float64)
 
     def _texture(self, rounded: np.ndarray, tile: int) -> Shard:
         rows, columns = rounded.shape
-        packed = 16 // rounded.dtype.itemsize
-        packs, bands = -(-columns // packed), -(-rows // tile)
-        texels = np.zeros((bands * packs, tile, packed), rounded.dtype)
+        width = 16 // rounded.dtype.itemsize
+        packs, bands = -(-columns // width), -(-rows // tile)
+        texels = np.zeros((bands * packs, tile, width), rounded.dtype)
         row, column = np.indices(rounded.shape)
-        texels[row // tile * packs + column // packed, row % tile, column % packed] = rounded
+        texels[row // tile * packs + column // width, row % tile, column % width] = rounded
         size = (tile, bands * packs, 1)
         texture = self.device.create_texture(
             size=size,
-            format="rgba32float" if packed == 4 else "rgba32uint",
+            format="rgba32float" if rounded.dtype == np.float32 else "rgba32uint",
             usage=wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.COPY_DST,
         )
         layout = {"bytes_per_row": tile * 16, "rows_per_image": size[1]}

@@ -12,6 +12,7 @@ from compute.gpu.device import is_software
 from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
 from compute.models.registry import TensorStorage
+from compute.weights.block_types import BLOCK_TYPES
 from compute.weights.dtypes import DTYPES
 
 from . import reference
@@ -207,4 +208,19 @@ def checks(gpu: Gpu) -> Iterator[Check]:
     yield product(gpu, Product(100, 20, 16, "buffer", "bf16", "residual", bias=False, valid=5, tall=2))
     for dtype in DTYPES:
         yield head_rows(gpu, 36, 300, 20, dtype, shards=(133,))
+    yield from _quantized(gpu)
     yield gelu_extremes(gpu)
+
+
+def _quantized(gpu: Gpu) -> Iterator[Check]:
+    """Products with each quantized type."""
+    kind = layouts(is_software(gpu.device.adapter))[0]
+    for dtype, block in BLOCK_TYPES.items():
+        # An odd number of blocks, so that packs of scales and high bits are filled in part.
+        inputs = block.values * (3 if block.super_blocks else 9)
+        yield product(gpu, Product(inputs, 21, 1, kind, dtype))
+        yield product(gpu, Product(inputs, 37, 4, kind, dtype, "residual", valid=3, per_thread=2))
+        inputs = block.values * (1 if block.super_blocks else 3)
+        yield product(gpu, Product(inputs, 70, 20, "buffer", dtype, shards=(33,), valid=19, tall=2))
+    yield head_rows(gpu, 96, 70, 20, "q8_0", shards=(33,))
+    yield head_rows(gpu, 256, 70, 20, "q6_k", shards=(33,))

@@ -7,6 +7,7 @@ import numpy as np
 from compute.models.architectures import describe, parameter_shapes
 from compute.models.config import ModelConfig
 from compute.models.operations import Norm
+from compute.weights.block_types import BlockType
 from compute.weights.checkpoint import ArrayModel
 from compute.weights.dtypes import DTYPES
 
@@ -43,6 +44,23 @@ def some_tokens(config: ModelConfig, count: int, seed: int = 0) -> list[int]:
 def normal(*shape: int, seed: int = 0) -> np.ndarray:
     """Standard normal float32 values of this shape."""
     return np.random.default_rng([seed, *shape]).standard_normal(shape, dtype=np.float32)
+
+
+def random_blocks(kind: BlockType, rows: int, columns: int, seed: int = 0) -> np.ndarray:
+    """A quantized matrix with values of the order of 1, uint8 [rows, bytes of a row].
+
+    All bits are random but those of the scales of blocks.
+    """
+    generator = np.random.default_rng([seed, kind.nbytes, rows, columns])
+    raw = generator.integers(0, 256, (rows, columns // kind.values, kind.nbytes), np.uint8)
+    largest = (1 << kind.bits - 1) * (63 if kind.super_blocks else 1)  # code times scale of a group
+    scales = generator.uniform(0.5, 2, (rows, columns // kind.values, 2)) / [largest, largest / kind.bits]
+    halves = scales.astype("<f2").view(np.uint8)
+    if kind.name == "q6_k":
+        raw[..., -2:] = halves[..., :2]
+    else:
+        raw[..., : 4 if kind.minimum else 2] = halves[..., : 4 if kind.minimum else 2]
+    return raw.reshape(rows, -1)
 
 
 def layouts(software: bool) -> tuple[str, ...]:

@@ -1,6 +1,15 @@
 {# Access to a weight matrix [out, in] with the same calls for every kind of storage.
-   storage: "texture" or "buffer"; dtype: "f32", "bf16" or "f16"; columns: inputs of the matrix; tile: texture width in
-   matrix rows; binding: its number. A pack is the result of one load: 4 values, or 8 in a texture of 16-bit values. #}
+   storage: "texture" or "buffer"; dtype: "f32", "bf16", "f16" or a quantized type; columns: inputs of the matrix; tile:
+   texture width in matrix rows; binding: its number. A pack is the result of one load: 4 values, or 8 in a texture of
+   16-bit values; for packs of quantized types see quantized.wgsl. #}
+{% import "common/quantized.wgsl" as q %}
+{% macro packs(dtype, columns) %}
+{% set groups = columns // 32 %}
+{% set shared = {"q4_0": 8, "q4_1": 4, "q5_0": 8, "q5_1": 4, "q8_0": 8, "q4_k": 8, "q5_k": 8, "q6_k": 8}[dtype] %}
+{% set high = {"q5_0": (groups + 3) // 4, "q5_1": (groups + 3) // 4, "q5_k": (groups + 3) // 4, "q6_k": (groups + 1) // 2} %}
+{{ groups * (2 if dtype == "q8_0" else 1) + high.get(dtype, 0) + (groups + shared - 1) // shared
+    + ((groups // 8 + 7) // 8 if dtype == "q6_k" else 0) }}
+{%- endmacro %}
 {% macro unpack_pairs(dtype) %}
 {% if dtype == "bf16" %}
 // A word contains two bfloat16 values, the first in the low half. Each is the high half of a float32.
@@ -16,7 +25,20 @@ fn unpack_low(words: vec2u) -> vec4f {
 {% endif %}
 {% endmacro %}
 {% macro declare(storage, dtype, columns, tile, binding) %}
+{% if dtype not in ("f32", "bf16", "f16") %}
+const GROUPS = {{ columns // 32 }}u;
+const PACKS = {{ packs(dtype, columns) }}u;
 {% if storage == "texture" %}
+@group(0) @binding({{ binding }}) var weight: texture_2d<u32>;
+fn weight_pack(row: u32, pack: u32) -> vec4u {
+    return textureLoad(weight, vec2u(row % {{ tile }}u, row / {{ tile }}u * PACKS + pack), 0);
+}
+{% else %}
+@group(0) @binding({{ binding }}) var<storage, read> weight: array<vec4u>;
+fn weight_pack(row: u32, pack: u32) -> vec4u { return weight[row * PACKS + pack]; }
+{% endif %}
+{{ q.declare(dtype, "GROUPS") }}
+{% elif storage == "texture" %}
 // Texel (row % {{ tile }}, row / {{ tile }} * packs + pack): threads on neighboring rows read neighboring texels.
 @group(0) @binding({{ binding }}) var weight: texture_2d<{{ "f32" if dtype == "f32" else "u32" }}>;
 {% if dtype == "f32" %}

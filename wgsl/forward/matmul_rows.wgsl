@@ -34,6 +34,7 @@ struct Params {
 {% include "forward/common/epilogue.wgsl" %}
 
 {% set outs = range(per_thread) %}
+{% set quantized = dtype not in ("f32", "bf16", "f16") %}
 @compute @workgroup_size(32)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
     if (state.done != 0u) { return; }
@@ -45,12 +46,38 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
 {% for r in range(rows) %}
     var sum{{ o }}_{{ r }} = 0.0;
 {% endfor %}
-{% if storage == "texture" %}
+{% if storage == "texture" and not quantized %}
     let column{{ o }} = local_out{{ o }} % {{ tile }}u;
     let top{{ o }} = local_out{{ o }} / {{ tile }}u * PACKS;
 {% endif %}
 {% endfor %}
-{% if storage == "texture" and dtype != "f32" %}
+{% if quantized %}
+    for (var group = 0u; group < GROUPS; group++) {
+{% for half in range(2) %}
+        {
+{% for o in outs %}
+            // Of 16 values each: the codes, their high bits, and what they are scaled by.
+            let pack{{ o }} = code_pack(local_out{{ o }}, group, {{ 4 * half }}u);
+            let high{{ o }} = high_bits(local_out{{ o }}, group);
+            let scale{{ o }} = scale_of(local_out{{ o }}, group, {{ 4 * half }}u);
+{% endfor %}
+{% for q in range(4 * half, 4 * half + 4) %}
+            {
+{% for o in outs %}
+                let w{{ o }} = vec4f(codes_of(pack{{ o }}, high{{ o }}, {{ q }}u)) * scale{{ o }}.x + scale{{ o }}.y;
+{% endfor %}
+{% for r in range(rows) %}
+                let x{{ r }} = x[{{ x_row(r) }} + group * GROUP_QUADS + {{ q }}u];
+{% for o in outs %}
+                sum{{ o }}_{{ r }} += dot(w{{ o }}, x{{ r }});
+{% endfor %}
+{% endfor %}
+            }
+{% endfor %}
+        }
+{% endfor %}
+    }
+{% elif storage == "texture" and dtype != "f32" %}
     for (var pack = 0u; pack < PACKS; pack++) {
 {% for o in outs %}
         let texel{{ o }} = textureLoad(weight, vec2u(column{{ o }}, top{{ o }} + pack), 0);
