@@ -58,4 +58,4 @@ def loaded(opener: Opener, options: LoadOptions) -> Model:
     source: WeightSource = opener()
     tokenizer = tokenizer_of(source)  # first, because it is quick to fail
     engine = engine_of(source, options)
-    return Model(engine, Weights(opener, source, engine.dtype), tokenizer)
+    return Model(engine, Weights(opener, source, engine.types), tokenizer)

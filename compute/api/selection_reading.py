@@ -19,11 +19,11 @@ from compute.gpu.async_readback import AsyncReadback
 from compute.gpu.wgpu_native import ComputeEncoder
 from compute.io.array_files import SINGLE, ArraySpec, check_space, write_new
 from compute.weights.checkpoint import WeightSource
+from compute.weights.weight_types import parameter
 
 from .activation_copies import ActivationCopies, Copy
 from .derived import derived
 from .selection import TOKENS, Selection
-from .weights import parameter
 
 _SLICE = 8 << 20  # bytes that are read back together: about a frame's worth of copying
 
@@ -126,7 +126,7 @@ class SelectionReading:
         for copy in copies:
             yield _arrived(copy, values)
         for weight in selection.weights:
-            yield parameter(self._source, weight.name, self._engine.dtype)
+            yield parameter(self._source, weight.name, self._engine.types)
 
     def _buffer(self, copy: Copy, encoder: ComputeEncoder) -> wgpu.GPUBuffer:
         if self._activations is not None and not copy.tensor.vector:

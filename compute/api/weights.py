@@ -13,16 +13,9 @@ from compute.io.escape import one_line
 from compute.models.architectures import describe
 from compute.models.description import Description
 from compute.weights.checkpoint import WeightSource
-from compute.weights.dtypes import DTYPES
+from compute.weights.weight_types import parameter
 
 from .opening import Opener, stamp
-
-
-def parameter(source: WeightSource, name: str, dtype: str) -> np.ndarray:
-    """The weight `name` of an open model as float32, rounded to the type `dtype` that it has on the GPU."""
-    stored = source.tensor(name)
-    result: np.ndarray = np.array(stored.astype(DTYPES[dtype], copy=False), np.float32, order="C")
-    return result
 
 
 def weight_name(description: Description, name: str) -> str:
@@ -44,9 +37,9 @@ class Weights(Mapping[str, np.ndarray]):
     (512, 192)
     """
 
-    def __init__(self, opener: Opener, source: WeightSource, dtype: str) -> None:
-        """dtype: of the matrices on the GPU. `source` is used here only."""
-        self._opener, self._dtype = opener, dtype
+    def __init__(self, opener: Opener, source: WeightSource, types: Mapping[str, str]) -> None:
+        """types: of the weights on the GPU, by name. `source` is used here only."""
+        self._opener, self._types = opener, types
         self._description = describe(source.config)
         self._path: Path | None = source.path
         self._stamp = stamp(source.path)
@@ -64,7 +57,7 @@ class Weights(Mapping[str, np.ndarray]):
             )
         source = self._opener()
         try:
-            result = parameter(source, name, self._dtype)
+            result = parameter(source, name, self._types)
         finally:
             source.close()
         result.flags.writeable = False

@@ -41,6 +41,7 @@ class Engine:
         self.description = memory.description
         self.config, self.model_name = memory.config, memory.model_name
         self.context, self.layout, self.dtype = memory.context, memory.layout, memory.dtype
+        self.types = memory.types
         self.device, self.kernels = memory.device, memory.kernels
         self.adapter_name = adapter_name(memory.device.adapter)
         self.storages, self.activations = memory.storages, memory.activations

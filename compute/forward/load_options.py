@@ -9,9 +9,10 @@ from compute.errors import UsageError, option
 from compute.io.escape import one_line
 from compute.weights.checkpoint import WeightSource
 from compute.weights.dtypes import DTYPES
+from compute.weights.weight_types import NATIVE, weight_types
 
 _CHOICES = {
-    "weights": ("native", *DTYPES),
+    "weights": (NATIVE, *DTYPES),
     "program": ("auto", "chain", "fused", "rows"),
     "layout": (None, "texture", "buffer"),
 }
@@ -58,5 +59,9 @@ class LoadOptions:
         return source.config.usual_context if self.context is None else self.context
 
     def dtype_for(self, source: WeightSource) -> str:
-        """The type of the matrices on the GPU: "f32", "f16" or "bf16"."""
-        return source.dtype if self.weights == "native" else self.weights
+        """The type of most matrices on the GPU."""
+        return source.dtype if self.weights == NATIVE else self.weights
+
+    def types_for(self, source: WeightSource) -> dict[str, str]:
+        """The type of each parameter by name, see `weight_types`."""
+        return weight_types(source, self.weights)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import wgpu
@@ -11,19 +12,22 @@ from compute.errors import MemoryBudgetError, option
 from compute.gpu.device import is_software
 from compute.gpu.vulkan_memory import device_memory
 from compute.models.description import Description
+from compute.weights.weight_types import weight_bytes
 
 from .activation_buffers import kept_columns
 
 _OTHERS = 64 << 20  # bytes: staging, scratch, pictures, pipelines
-_BYTES = {"f32": 4, "bf16": 2, "f16": 2}  # per weight
 
 
-def needed_bytes(description: Description, *, dtype: str, context: int, trace: bool) -> int:
-    """GPU memory of an engine in bytes: weights, key-value caches and, when traced, every activation."""
+def needed_bytes(description: Description, *, types: Mapping[str, str], context: int, trace: bool) -> int:
+    """GPU memory of an engine in bytes: weights, key-value caches and, when traced, every activation.
+
+    types: of the weights by name.
+    """
     weights = 0
     for weight in description.weights.values():
-        width = 4 if len(weight.shape) == 1 or weight.name in description.position_tables else _BYTES[dtype]
-        weights += width * weight.count
+        table = len(weight.shape) == 1 or weight.name in description.position_tables
+        weights += weight_bytes(weight, "f32" if table else types[weight.name])
     caches = sum(8 * attention.key.columns for attention in description.attention) * context
     columns = sum(sum(section.values()) for section in kept_columns(description))
     activations = 4 * context * columns if trace else 0
@@ -62,22 +66,32 @@ def free_host_bytes() -> int | None:
 
 
 def check_budget(
-    name: str, description: Description, *, dtype: str, context: int, trace: bool, available: int | None
+    name: str,
+    description: Description,
+    *,
+    dtype: str,
+    types: Mapping[str, str],
+    context: int,
+    trace: bool,
+    available: int | None,
 ) -> None:
-    """Raise a `MemoryBudgetError` that says what would fit when the model does not fit into `available` bytes."""
-    needed = needed_bytes(description, dtype=dtype, context=context, trace=trace)
+    """Raise a `MemoryBudgetError` that says what would fit when the model does not fit into `available` bytes.
+
+    dtype: what the types of the weights are called together.
+    """
+    needed = needed_bytes(description, types=types, context=context, trace=trace)
     if available is None or needed <= available:
         return
     options = []
     for other in ("f16", "bf16"):
-        size = needed_bytes(description, dtype=other, context=context, trace=trace)
-        if _BYTES[other] < _BYTES[dtype] and size <= available:
+        size = needed_bytes(description, types=dict.fromkeys(types, other), context=context, trace=trace)
+        if size < needed and size <= available:
             options.append(f"{option('weights', other)} ({_gb(size)})")
     shorter = context // 2
-    while shorter >= 16 and needed_bytes(description, dtype=dtype, context=shorter, trace=trace) > available:
+    while shorter >= 16 and needed_bytes(description, types=types, context=shorter, trace=trace) > available:
         shorter //= 2
     if shorter >= 16:
-        size = needed_bytes(description, dtype=dtype, context=shorter, trace=trace)
+        size = needed_bytes(description, types=types, context=shorter, trace=trace)
         options.append(f"{option('context', shorter)} ({_gb(size)})")
     fits = " or ".join(options) or "a smaller model, since no variant of this one fits"
     raise MemoryBudgetError(

@@ -42,7 +42,8 @@ class ModelMemory:
     description: Description
     context: int
     layout: str  # of matrices: "texture" or "buffer"
-    dtype: str  # of matrices: "f32", "f16" or "bf16"
+    dtype: str  # of most matrices
+    types: dict[str, str]  # of the parameters, by name; see `weight_types`
     kernels: Kernels
     storages: dict[str, TensorStorage]  # of the parameters, by name
     activations: Activations | None  # None when they are not kept
@@ -108,11 +109,12 @@ def load_memory(source: WeightSource, options: LoadOptions) -> Loading[ModelMemo
     description = describe(config)
     device = shared_device(options.adapter)
     layout = options.layout or weight_layout(device.adapter)
+    types = options.types_for(source)
     check_budget(
-        source.name, description, dtype=dtype, context=context, trace=options.trace,
+        source.name, description, dtype=dtype, types=types, context=context, trace=options.trace,
         available=available_bytes(device.adapter),
     )  # fmt: skip
-    upload = WeightUpload(device, source, layout=layout, dtype=dtype)
+    upload = WeightUpload(device, source, layout=layout, types=types)
     storages = yield from upload.run()
     activations = Activations(device, description, context) if options.trace else None
     caches = sum(8 * attention.key.columns for attention in description.attention) * context
@@ -122,6 +124,7 @@ def load_memory(source: WeightSource, options: LoadOptions) -> Loading[ModelMemo
         context=context,
         layout=layout,
         dtype=dtype,
+        types=types,
         kernels=shared_kernels(device),
         storages=storages,
         activations=activations,

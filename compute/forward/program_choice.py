@@ -10,6 +10,7 @@ from compute.gpu.device import adapter_name
 from compute.gpu.loading import Loading
 from compute.gpu.wgpu_native import Dispatch, poll
 from compute.sampling.sampler import Sampler
+from compute.weights.block_types import BLOCK_TYPES
 
 from .load_options import LoadOptions
 from .model_memory import ModelMemory
@@ -19,6 +20,7 @@ from .rows_program import CHUNK, RowsProgram
 
 _COMPILING = "kernels"  # reported while programs are built, which compiles their shaders
 _OTHER_BLOCKS = "the model's blocks are not GPT-2's"
+_QUANTIZED = "the model's weights are quantized"
 _UNKNOWN = 1e-9  # seconds per unit of cost, where it was not measured
 
 
@@ -61,7 +63,7 @@ def _choose(memory: ModelMemory, wanted: str) -> Loading[tuple[str, Program, Row
         )
     rows = memory.program(RowsProgram, 1)
     yield _COMPILING, 0.3
-    if wanted == "auto" and why == _OTHER_BLOCKS:
+    if wanted == "auto" and why in (_OTHER_BLOCKS, _QUANTIZED):
         from .tiled_program import TiledProgram, tiled_rows
 
         return "rows", rows, memory.program(TiledProgram, tiled_rows(memory.context))
@@ -72,6 +74,8 @@ def _why_rows(memory: ModelMemory) -> str | None:
     """The reason why only the rows program can run single tokens, None if the decode programs can."""
     if memory.layout == "texture":
         return "software adapters keep weights in textures"
+    if any(storage.dtype in BLOCK_TYPES for storage in memory.storages.values()):
+        return _QUANTIZED
     # The decode programs bind a block's matrices whole.
     around = (memory.description.token_table.name, memory.description.head.weight.name)
     if any(len(storage.shards) > 1 for name, storage in memory.storages.items() if name not in around):

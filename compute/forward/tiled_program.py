@@ -7,6 +7,7 @@ import wgpu
 from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
 from compute.models.operations import Attention
+from compute.weights.block_types import BLOCK_TYPES
 
 from .attention_kernels import attention_values
 from .edit_points import UNEDITED
@@ -25,9 +26,9 @@ class TiledProgram(RowsProgram):
 
     def _build_head(self) -> list[Dispatch]:
         head = self._description.head
-        if head.bias is None:
+        if head.bias is None and self._storages[head.weight.name].dtype not in BLOCK_TYPES:
             return self._gpu_head(self._shared.head_input, normed=False)
-        # The kernel for one row has no bias, and the one for many rows takes no single row.
+        # The kernel for one row has no bias and no quantized types, and the one for many rows takes no single row.
         return super()._product(Product(head, self._shared.head_input, self._shared.logits, 1))
 
     def _product(self, product: Product) -> list[Dispatch]:

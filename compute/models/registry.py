@@ -33,7 +33,7 @@ class TensorStorage:
     """Where the values of a tensor are on the GPU, and how they are packed.
 
     kind: "buffer" (row by row), "texture" (see wgsl/common/weight.wgsl), or "recomputed" on demand by a view, without
-    shards; dtype: "f32", "bf16" or "f16"; tile: texture width in rows of the matrix, 0 for buffers.
+    shards; dtype: "f32", "bf16", "f16" or a quantized type; tile: texture width in rows of the matrix, 0 for buffers.
     """
 
     kind: str

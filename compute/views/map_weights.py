@@ -12,6 +12,8 @@ from compute.forward.program import resource
 from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
 from compute.models.registry import Tensor, TensorStorage
+from compute.weights.block_packs import packs_per_row
+from compute.weights.block_types import BLOCK_TYPES
 
 from .map_layout import TILE_BLOCKS, MapLayout
 from .map_placement import Placement
@@ -22,6 +24,8 @@ BLOCK_COST = 8  # overhead of a block, in values that could be read in the same 
 
 def packs_of(storage: TensorStorage, columns: int) -> int:
     """`packs` in wgsl/map/common/values.wgsl for rows of `columns` values."""
+    if storage.dtype in BLOCK_TYPES:
+        return packs_per_row(BLOCK_TYPES[storage.dtype], columns)
     wide = storage.kind == "texture" and storage.dtype != "f32"
     return -(-columns // 8) if wide else columns // 4
 

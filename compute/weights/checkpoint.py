@@ -16,10 +16,12 @@ from compute.io.system_errors import read_errors_as
 from compute.models.architectures import describe, known_shapes, parameter_shapes
 from compute.models.config import ModelConfig
 
+from .block_types import BlockType
 from .dtypes import DTYPES
 from .llmc import open_llmc
 from .model_cache import FETCHABLE, fetched_model
 from .random_model import RandomModel
+from .uniform_type import UniformType
 
 _RANDOM = "random:"
 
@@ -41,10 +43,18 @@ class WeightSource(Protocol):
 
     @property
     def dtype(self) -> str:
-        """The type that the weights are stored in: "f32", "bf16" or "f16"."""
+        """The type that most weights are stored in: of `DTYPES` or `BLOCK_TYPES`."""
+
+    def dtype_of(self, name: str) -> str:
+        """The type of parameter `name` on the GPU when none is chosen: of `DTYPES` or `BLOCK_TYPES`."""
+
+    def blocks(self, name: str) -> tuple[BlockType, np.ndarray] | None:
+        """The blocks of a quantized matrix, uint8 [rows, bytes of a row] and read-only; None for other parameters."""
 
     def tensor(self, name: str) -> np.ndarray:
         """Parameter `name` in its stored dtype, with the shape `parameter_shapes(config)[name]`; read-only.
+
+        Of a quantized matrix the values, as float32.
 
         In C order; a matrix that is stored [in, out] is returned as its transposed view. If there is a mapped file, the
         tensor is a view of it, valid until `close`. Raises KeyError for an unknown name.
@@ -57,7 +67,7 @@ class WeightSource(Protocol):
         """Close the file. `tensor` must not be called afterwards; a second `close` does nothing."""
 
 
-class ArrayModel:
+class ArrayModel(UniformType):
     """Weights from arrays: for tests, and for the float64 reference."""
 
     def __init__(self, name: str, config: ModelConfig, arrays: Mapping[str, np.ndarray]) -> None:

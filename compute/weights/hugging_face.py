@@ -23,6 +23,7 @@ from .dtypes import DTYPES
 from .hugging_face_config import read_config
 from .safetensors_file import TYPE_NAMES, SafetensorsFile
 from .sharded_file import ShardedFile
+from .uniform_type import UniformType
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -32,7 +33,7 @@ _SLAB = 8 << 20  # bytes compared per step
 StoredFile: TypeAlias = SafetensorsFile | ShardedFile
 
 
-class HuggingFaceModel:
+class HuggingFaceModel(UniformType):
     """An open model. The file is mapped and never read completely."""
 
     def __init__(self, path: Path, name: str, config: ModelConfig, file: StoredFile, prefix: str) -> None:

@@ -25,6 +25,7 @@ from compute.text import tokenizer
 
 from .dtypes import DTYPES
 from .limits import check_sizes
+from .uniform_type import UniformType
 
 MAGIC = 20240326
 HEADER_BYTES = 1024
@@ -44,7 +45,7 @@ _OTHER_FILES = (
 )
 
 
-class LlmcModel:
+class LlmcModel(UniformType):
     """An open llm.c checkpoint. The file is mapped; only the pages of tensors in use are in memory."""
 
     def __init__(self, path: Path, name: str, config: ModelConfig, version: int, file: MappedFile) -> None:

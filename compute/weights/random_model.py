@@ -14,11 +14,12 @@ from compute.models.description import Description
 from compute.models.operations import Linear, Norm, RmsNorm
 
 from .dtypes import DTYPES
+from .uniform_type import UniformType
 
 _STANDARD_DEVIATION = 0.02
 
 
-class RandomModel:
+class RandomModel(UniformType):
     """Weights generated on demand. The values depend only on seed, tensor name and shape."""
 
     def __init__(self, config: ModelConfig, seed: int = 0, dtype: str = "f32", name: str = "random") -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import wgpu
 
@@ -12,7 +14,7 @@ from compute.models.architectures import describe
 from compute.models.registry import Shard, TensorStorage
 
 from .checkpoint import WeightSource
-from .dtypes import DTYPES
+from .stored_rows import StoredRows
 from .transpose import TransposedUpload
 
 _TILE = 8192  # largest texture width used, in texels; adapters allow 16384
@@ -31,15 +33,15 @@ def weight_layout(adapter: wgpu.GPUAdapter) -> str:
 class WeightUpload:
     """Uploads all parameters of `source`.
 
-    Matrices get `layout` and `dtype`. Vectors and the small position embeddings, which are read once per row, become
-    float32 buffers whose values are rounded to `dtype`.
+    Matrices get `layout` and the type that `types` has for them, see `weight_types`. Vectors and the small position
+    embeddings, which are read once per row, become float32 buffers whose values are rounded to that type.
     """
 
-    def __init__(self, device: wgpu.GPUDevice, source: WeightSource, *, layout: str, dtype: str) -> None:
+    def __init__(self, device: wgpu.GPUDevice, source: WeightSource, *, layout: str, types: Mapping[str, str]) -> None:
         self._device = device
         self._source = source
         self._layout = layout
-        self._dtype = dtype
+        self._types = types
         self._transposed = TransposedUpload(device, _SLAB)
         self.storages: dict[str, TensorStorage] = {}
         self.nbytes = 0
@@ -50,36 +52,26 @@ class WeightUpload:
         total = sum(weight.count for weight in description.weights.values())
         done = 0
         for name, weight in description.weights.items():
-            values = self._source.tensor(name)
-            if len(weight.shape) == 1 or name in description.position_tables:
-                storage = self._as_buffer(name, values.reshape(weight.shape[0], -1), "f32")
-            elif self._layout == "texture":
-                storage = self._as_texture(name, values)
+            table = len(weight.shape) == 1 or name in description.position_tables
+            rows = StoredRows(self._source, name, self._types[name], weight.shape, as_float32=table)
+            if self._layout == "texture" and not table:
+                storage = self._as_texture(name, rows)
             else:
-                storage = self._as_buffer(name, values, self._dtype)
+                storage = self._as_buffer(name, rows)
             self.storages[name] = storage
             self.nbytes += sum(shard.size for shard in storage.shards)
             self._source.release(name)
-            done += values.size
+            done += weight.count
             yield "weights", done / total
         return self.storages
-
-    def _rounded(self, values: np.ndarray, dtype: str) -> np.ndarray:
-        """`values` as `dtype`, rounded to the chosen precision."""
-        chosen = DTYPES[self._dtype]
-        if values.dtype != chosen:
-            with np.errstate(over="ignore", invalid="ignore"):  # float16 produces infinities, which the views show
-                values = values.astype(chosen)
-        return values.astype(DTYPES[dtype], copy=False)
 
     def _flush(self) -> None:
         # Staging memory is released only when a submission that used it has run.
         self._device.queue.submit([])
         poll(self._device, wait=True)
 
-    def _as_buffer(self, name: str, values: np.ndarray, dtype: str) -> TensorStorage:
-        rows, columns = values.shape  # [rows, columns]
-        row_bytes = columns * DTYPES[dtype].itemsize
+    def _as_buffer(self, name: str, values: StoredRows) -> TensorStorage:
+        rows, row_bytes = values.rows, values.row_bytes
         limit = self._device.limits["max-storage-buffer-binding-size"]
         shard_rows = min(rows, limit // row_bytes)
         shards = []
@@ -91,61 +83,59 @@ class WeightUpload:
                 usage=wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_DST | wgpu.BufferUsage.COPY_SRC,
             )
             shards.append(Shard(buffer, 0, buffer.size, first, count))
-        storage = TensorStorage("buffer", dtype, 0, tuple(shards))
-        if _is_transposed(values):
-            self._transposed.run(values.T, storage, lambda slab: self._rounded(slab, dtype))
+        storage = TensorStorage("buffer", values.dtype, 0, tuple(shards))
+        if values.transposed is not None:
+            self._transposed.run(values.transposed, storage, values.rounded)
         else:
             for shard in shards:
-                self._fill_buffer(shard, values[shard.first_row : shard.first_row + shard.rows], dtype)
+                self._fill_buffer(shard, values)
         return storage
 
-    def _fill_buffer(self, shard: Shard, values: np.ndarray, dtype: str) -> None:
-        row_bytes = values.shape[1] * DTYPES[dtype].itemsize
+    def _fill_buffer(self, shard: Shard, values: StoredRows) -> None:
+        row_bytes = values.row_bytes
         step = max(1, _SLAB // row_bytes)
         while step * row_bytes % 4:  # writes are multiples of a word
             step += 1
         for start in range(0, shard.rows, step):
-            slab = np.ascontiguousarray(self._rounded(values[start : start + step], dtype))
-            data = slab.view(np.uint8).reshape(-1)
+            end = min(start + step, shard.rows)
+            data = values.slab(shard.first_row + start, shard.first_row + end).view(np.uint8).reshape(-1)
             if data.size % 4:
                 data = np.concatenate([data, np.zeros(-data.size % 4, np.uint8)])
             self._device.queue.write_buffer(shard.resource, start * row_bytes, data)
             self._flush()
 
-    def _as_texture(self, name: str, values: np.ndarray) -> TensorStorage:
-        rows, columns = values.shape  # [rows, columns]
-        packed = 4 if self._dtype == "f32" else 8  # values per texel of 16 bytes
-        packs = -(-columns // packed)
+    def _as_texture(self, name: str, values: StoredRows) -> TensorStorage:
+        rows, packs = values.rows, -(-values.row_bytes // 16)
         tile = min(_TILE, rows)
         bands = -(-rows // tile)
         usage = wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.COPY_DST | wgpu.TextureUsage.COPY_SRC
-        if _is_transposed(values):
+        if values.transposed is not None:
             usage |= wgpu.TextureUsage.STORAGE_BINDING
         texture = self._device.create_texture(
             label=name,
             size=(tile, bands * packs, 1),
-            format="rgba32float" if self._dtype == "f32" else "rgba32uint",
+            format="rgba32float" if values.dtype == "f32" else "rgba32uint",
             usage=usage,
         )
         size = tile * bands * packs * 16
-        storage = TensorStorage("texture", self._dtype, tile, (Shard(texture, 0, size, 0, rows),))
-        if _is_transposed(values):
-            self._transposed.run(values.T, storage, lambda slab: self._rounded(slab, self._dtype))
+        storage = TensorStorage("texture", values.dtype, tile, (Shard(texture, 0, size, 0, rows),))
+        if values.transposed is not None:
+            self._transposed.run(values.transposed, storage, values.rounded)
         else:
-            self._fill_texture(storage, values, packs, packed)
+            self._fill_texture(storage, values, packs)
         return storage
 
-    def _fill_texture(self, storage: TensorStorage, values: np.ndarray, packs: int, packed: int) -> None:
-        rows, columns = values.shape  # [rows, columns]
-        tile, texture = storage.tile, storage.shards[0].resource
+    def _fill_texture(self, storage: TensorStorage, values: StoredRows, packs: int) -> None:
+        rows, tile, texture = values.rows, storage.tile, storage.shards[0].resource
         for band in range(-(-rows // tile)):
-            end = min((band + 1) * tile, rows)
+            last = min((band + 1) * tile, rows)
             step = max(1, _SLAB // (packs * 16))
-            for first in range(band * tile, end, step):
-                count = min(step, end - first)
-                slab = self._rounded(values[first : first + count], self._dtype)
-                if packs * packed != columns:
-                    slab = np.pad(slab, ((0, 0), (0, packs * packed - columns)))
+            for first in range(band * tile, last, step):
+                count = min(step, last - first)
+                slab = values.slab(first, first + count)
+                packed = 16 // slab.itemsize  # values, or words of quantized ones, per texel
+                if packs * packed != slab.shape[1]:
+                    slab = np.pad(slab, ((0, 0), (0, packs * packed - slab.shape[1])))
                 # [rows, packs, packed] -> [packs, rows, packed]: neighboring rows in neighboring texels
                 texels = np.ascontiguousarray(slab.reshape(count, packs, packed).transpose(1, 0, 2))
                 self._device.queue.write_texture(
@@ -155,8 +145,3 @@ class WeightUpload:
                     (count, packs, 1),
                 )
                 self._flush()
-
-
-def _is_transposed(values: np.ndarray) -> bool:
-    """True for a matrix that is a transposed view of one stored [in, out]."""
-    return not values.flags.c_contiguous and values.T.flags.c_contiguous

@@ -27,6 +27,10 @@ CONFIG = ModelConfig(layers=2, heads=2, channels=64, positions=64, vocabulary=50
 GB = 10**9
 
 
+def types_of(config: ModelConfig, dtype: str) -> dict[str, str]:
+    return dict.fromkeys(describe(config).weights, dtype)
+
+
 @pytest.mark.parametrize("trace", [False, True])
 @pytest.mark.parametrize("dtype", ["f32", "bf16"])
 @pytest.mark.parametrize("layout", ["texture", "buffer"])
@@ -36,17 +40,18 @@ def test_the_estimate_matches_the_memory_of_an_engine(
     engine = Engine.load(
         RandomModel(CONFIG), LoadOptions(context=64, layout=layout, weights=dtype, trace=trace, program="rows")
     )
-    estimate = (
-        memory_budget.needed_bytes(describe(CONFIG), dtype=dtype, context=64, trace=trace) - memory_budget._OTHERS
-    )
+    types = types_of(CONFIG, dtype)
+    estimate = memory_budget.needed_bytes(describe(CONFIG), types=types, context=64, trace=trace)
+    estimate -= memory_budget._OTHERS
     assert engine.gpu_bytes == pytest.approx(estimate, rel=0.02)
 
 
 def test_a_model_that_fits_is_accepted() -> None:
     model = describe(GPT2_SIZES["gpt2"])
-    needed = memory_budget.needed_bytes(model, dtype="f32", context=256, trace=True)
+    types = types_of(GPT2_SIZES["gpt2"], "f32")
+    needed = memory_budget.needed_bytes(model, types=types, context=256, trace=True)
     for available in (needed, None):
-        memory_budget.check_budget("m", model, dtype="f32", context=256, trace=True, available=available)
+        memory_budget.check_budget("m", model, dtype="f32", types=types, context=256, trace=True, available=available)
 
 
 @pytest.mark.parametrize(
@@ -60,8 +65,9 @@ def test_a_model_that_fits_is_accepted() -> None:
 def test_a_refusal_says_what_would_fit(available: int, says: list[str]) -> None:
     with pytest.raises(MemoryBudgetError) as error:
         memory_budget.check_budget(
-            "gpt2-xl", describe(GPT2_SIZES["gpt2-xl"]), dtype="f32", context=1024, trace=True, available=available
-        )
+            "gpt2-xl", describe(GPT2_SIZES["gpt2-xl"]), dtype="f32", types=types_of(GPT2_SIZES["gpt2-xl"], "f32"),
+            context=1024, trace=True, available=available
+        )  # fmt: skip
     message = str(error.value)
     assert "\n" not in message
     assert all(part in message for part in ["gpt2-xl", "f32", "1024", *says])
@@ -145,8 +151,9 @@ def test_a_refusal_names_options_as_the_caller_writes_them() -> None:
     def refusal() -> str:
         with pytest.raises(MemoryBudgetError) as error:
             memory_budget.check_budget(
-                "gpt2-xl", describe(GPT2_SIZES["gpt2-xl"]), dtype="f32", context=1024, trace=True, available=10 * GB
-            )
+                "gpt2-xl", describe(GPT2_SIZES["gpt2-xl"]), dtype="f32", types=types_of(GPT2_SIZES["gpt2-xl"], "f32"),
+                context=1024, trace=True, available=10 * GB
+            )  # fmt: skip
         return str(error.value)
 
     python = refusal()

@@ -20,6 +20,7 @@ from compute.selftest.transpose import any_bits, bits_of, empty, transpose
 from compute.weights.checkpoint import ArrayModel, open_model
 from compute.weights.transpose import TransposedUpload
 from compute.weights.upload import WeightUpload
+from compute.weights.weight_types import weight_types
 
 from helpers.gpu import Gpu, assert_ok, logits_after, rounded_model
 from helpers.make_hugging_face import TYPES, state_dict, write_folder
@@ -51,7 +52,7 @@ def transposed_views(model: ArrayModel) -> ArrayModel:
 def test_a_weight_is_the_same_in_either_storage_order(gpu: Gpu, layout: str, stored: str, chosen: str) -> None:
     model = rounded_model(tiny_model(ODD_SHAPES[2]), stored)
     one, other = (
-        finished(WeightUpload(gpu.device, source, layout=layout, dtype=chosen).run())
+        finished(WeightUpload(gpu.device, source, layout=layout, types=weight_types(source, chosen)).run())
         for source in (model, transposed_views(model))
     )
     for name, shape in parameter_shapes(model.config).items():
