@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .architecture import Architecture, ConfigFields
+from .architecture import Architecture, ConfigFields, GgufFields
 from .builder import Builder
 from .config import GPT2_SIZES, ModelConfig
 from .description import Description
@@ -109,4 +109,33 @@ GPT2 = Architecture(
     masks=(".attn.bias", ".attn.masked_bias"),
     tokens=GPT2_SIZES["gpt2"].vocabulary,
     shapes=GPT2_SIZES,
+    gguf=GgufFields(
+        architectures=("gpt2",),
+        fields={
+            "layers": "block_count",
+            "heads": "attention.head_count",
+            "channels": "embedding_length",
+            "positions": "context_length",
+            "epsilon": "attention.layer_norm_epsilon",
+        },
+        constants={},
+        tensors={
+            "wte": "token_embd.weight",
+            "wpe": "position_embd.weight",
+            "ln_1.weight": "attn_norm.weight",
+            "ln_1.bias": "attn_norm.bias",
+            "attn.c_attn.weight": "attn_qkv.weight",
+            "attn.c_attn.bias": "attn_qkv.bias",
+            "attn.c_proj.weight": "attn_output.weight",
+            "attn.c_proj.bias": "attn_output.bias",
+            "ln_2.weight": "ffn_norm.weight",
+            "ln_2.bias": "ffn_norm.bias",
+            "mlp.c_fc.weight": "ffn_up.weight",
+            "mlp.c_fc.bias": "ffn_up.bias",
+            "mlp.c_proj.weight": "ffn_down.weight",
+            "mlp.c_proj.bias": "ffn_down.bias",
+            "ln_f.weight": "output_norm.weight",
+            "ln_f.bias": "output_norm.bias",
+        },
+    ),
 )

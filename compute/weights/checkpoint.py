@@ -101,8 +101,8 @@ def open_model(spec: str) -> WeightSource:
     """Open the model `spec`, the value of `--model`.
 
     `stories`, a fetched model of `FETCHABLE`, `random:` and one of `known_shapes`, or a path: an llm.c `.bin` file, a
-    `.safetensors` file or a folder in Hugging Face layout. Raises `CheckpointError` when there is no such model or its
-    file is invalid.
+    `.gguf` file, a `.safetensors` file or a folder in Hugging Face layout. Raises `CheckpointError` when there is no
+    such model or its file is invalid.
     """
     path = model_path(spec)
     if path is None:
@@ -113,6 +113,10 @@ def open_model(spec: str) -> WeightSource:
         from .hugging_face import open_hugging_face
 
         return open_hugging_face(path, name)
+    if path.suffix == ".gguf":
+        from .gguf import open_gguf
+
+        return open_gguf(path, name)
     return open_llmc(path, name)
 
 
@@ -132,7 +136,7 @@ def model_path(spec: str) -> Path | None:
     if "/" not in spec and "." not in spec and not os.path.exists(spec):
         raise CheckpointError(
             f"{option('model', one_line(spec))}: neither a known model nor a file; use stories, gpt2, random:gpt2"
-            " or the path of a .bin file, a .safetensors file or a folder that contains one"
+            " or the path of a .bin file, a .gguf file, a .safetensors file or a folder that contains one"
         )
     return Path(spec)
 
