@@ -12,11 +12,12 @@ from atlas_viewer.hub.catalogue import CATALOGUE, CatalogueEntry
 from atlas_viewer.hub.store import damage, state
 from compute.errors import CheckpointError, TensorsError, UsageError
 from compute.io.escape import one_line
-from compute.models.architectures import parameter_count
+from compute.models.architectures import describe, parameter_count
 from compute.weights.checkpoint import WeightSource, model_files, open_model
 from compute.weights.convert import convert, weights_file
 from compute.weights.model_cache import fetched_model, models_folder
 from compute.weights.verify import TensorReport, verify
+from compute.weights.weight_types import weight_bytes
 
 from .output_paths import check_replaced
 from .progress import bytes_bar
@@ -163,4 +164,5 @@ def _entry(name: str) -> CatalogueEntry:
 
 
 def _stored_bytes(source: WeightSource) -> int:
-    return parameter_count(source.config) * (4 if source.dtype == "f32" else 2)
+    weights = describe(source.config).weights.values()
+    return sum(weight_bytes(weight, source.dtype_of(weight.name)) for weight in weights)

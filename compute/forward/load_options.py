@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from compute.errors import UsageError, option
 from compute.io.escape import one_line
+from compute.weights.block_types import BLOCK_TYPES
 from compute.weights.checkpoint import WeightSource
 from compute.weights.dtypes import DTYPES
 from compute.weights.weight_types import NATIVE, weight_types
 
 _CHOICES = {
-    "weights": (NATIVE, *DTYPES),
+    "weights": (NATIVE, *DTYPES, *BLOCK_TYPES),
     "program": ("auto", "chain", "fused", "rows"),
     "layout": (None, "texture", "buffer"),
 }
@@ -23,7 +24,8 @@ class LoadOptions:
     """How to load a model.
 
     context: the longest context, in tokens; None: the model's positions, at most 1024.
-    weights: type of the weights on the GPU: "native" (as in the file), "f32", "f16" or "bf16".
+    weights: type of the weights on the GPU: "native" (as in the file), "f32", "f16" or "bf16"; or a quantized type, for
+    a file whose weights are mostly of that type, which stay as they are.
     adapter: text that the adapter's name contains; None: the first adapter.
     program: "chain", "fused" or "rows"; "auto": the fastest that is correct on the adapter.
     layout: of matrices, "texture" or "buffer"; None: what is fastest on the adapter.
@@ -59,9 +61,14 @@ class LoadOptions:
         return source.config.usual_context if self.context is None else self.context
 
     def dtype_for(self, source: WeightSource) -> str:
-        """The type of most matrices on the GPU."""
+        """The type of most matrices on the GPU. Raises `UsageError` for a quantized type that is not the file's."""
+        if self.weights in BLOCK_TYPES and self.weights != source.dtype:
+            raise UsageError(
+                f"{option('weights', self.weights)}: {one_line(source.name)} has {source.dtype} weights, and nothing is"
+                f" quantized here; use {NATIVE}"
+            )
         return source.dtype if self.weights == NATIVE else self.weights
 
     def types_for(self, source: WeightSource) -> dict[str, str]:
         """The type of each parameter by name, see `weight_types`."""
-        return weight_types(source, self.weights)
+        return weight_types(source, NATIVE if self.dtype_for(source) in BLOCK_TYPES else self.weights)

@@ -34,9 +34,10 @@ def convert(source: WeightSource, target: Path, dtype: str = "native") -> list[P
     """Write `source` to `target` and return the files written.
 
     target: an llm.c file if it ends in `.bin`; a `.safetensors` file, with `config.json` next to it; or a folder for
-    both. dtype: "f32", "f16", "bf16", or "native" for the stored one (llm.c has no f16; f32 is written instead, which
-    represents every value). Bits are preserved unless precision is lost. Raises `UsageError` for a type or architecture
-    that the format lacks, `OutputError` when a file cannot be written or a `config.json` of another model exists.
+    both. dtype: "f32", "f16", "bf16", or "native" for the stored one (where the format lacks it, f32 is written
+    instead, which represents every value). Bits are preserved unless precision is lost. Raises `UsageError` for a type
+    or architecture that the format lacks, `OutputError` when a file cannot be written or a `config.json` of another
+    model exists.
     """
     chosen = source.dtype if dtype == "native" else dtype
     if target.suffix == ".bin":
@@ -45,7 +46,7 @@ def convert(source: WeightSource, target: Path, dtype: str = "native") -> list[P
                 f"{option('weights', 'f16')}: llm.c files have no such type; use f32 or bf16, or a .safetensors target"
             )
         return _to_llmc(source, target, _LLMC_VERSIONS[chosen if chosen in _LLMC_VERSIONS else "f32"])
-    return _to_hugging_face(source, target, chosen)
+    return _to_hugging_face(source, target, chosen if chosen in DTYPES else "f32")
 
 
 def weights_file(target: Path) -> Path:
