@@ -26,6 +26,8 @@ ROPE_FACTORS = "rope_freqs.weight"
 _LONGEST = 60  # characters of a value in a message
 _NUMBERS = {"epsilon", "rope.theta", "rope.local_theta", "rope.linear", "attention_scale", "attention_cap", "logit_cap"}
 _OPTIONAL = {"window"}  # may be 0
+_FLAGS = {"parallel"}
+_ROPE = "rope."  # before the fields of `RopeConfig`
 _REQUIRED = {"layers", "heads", "channels", "positions"}
 _LINEAR, _NO_SCALING = "linear", "none"
 
@@ -46,15 +48,15 @@ def architecture_in(file: GgufFile, shown: str) -> tuple[Architecture, GgufField
 def read_metadata(file: GgufFile, architecture: Architecture, gguf: GgufFields, shown: str) -> ModelConfig:
     """The config of the model in `file`. Raises `CheckpointError` for every model that cannot run here."""
     read = _Metadata(file, str(file.metadata["general.architecture"]), shown)
-    values: dict[str, Any] = dict(gguf.constants)
-    rope: dict[str, Any] = {}
+    found: dict[str, Any] = dict(gguf.constants)
     for field, key in gguf.fields.items():
-        found = read.number(key) if field in _NUMBERS else read.size(key, least=0 if field in _OPTIONAL else 1)
-        if found is None and field in _REQUIRED:
+        value = read.field(field, key)
+        if value is not None:
+            found[field] = value
+        elif field in _REQUIRED:
             raise CheckpointError(f"{shown}: {read.name(key)} is missing; use a complete file")
-        if found is not None:
-            part, _, name = field.rpartition(".")
-            (rope if part else values)[name] = found
+    values = {field: value for field, value in found.items() if not field.startswith(_ROPE)}
+    rope = {field.removeprefix(_ROPE): value for field, value in found.items() if field.startswith(_ROPE)}
     rows = file.tensors.get(gguf.tensors[_token_table(gguf)])
     if rows is None:
         raise CheckpointError(f"{shown}: {gguf.tensors[_token_table(gguf)]} is missing; use a complete file")
@@ -65,14 +67,14 @@ def read_metadata(file: GgufFile, architecture: Architecture, gguf: GgufFields, 
     if read.size("attention.value_length") not in (None, size):
         raise read.unsupported("attention.value_length", str(size))
     _drop_defaults(values, {"own_head_size": channels // heads, "own_kv_heads": heads})
-    if "rope" in {field.split(".")[0] for field in gguf.fields}:
+    if rope or any(field.startswith(_ROPE) for field in gguf.fields):
         values["rope"] = _rope(read, rope, size)
         # Of the architectures with rotary positions some have biases, and no key says so.
         for field, module in (("attention_bias", "attn_output.bias"), ("mlp_bias", "ffn_down.bias")):
             values.setdefault(field, f"blk.0.{module}" in file.tensors)
     if architecture.head in gguf.tensors:
         values["tied"] = gguf.tensors[architecture.head] not in file.tensors
-    config = ModelConfig(architecture=architecture.name, **values)
+    config = gguf.adjusted(ModelConfig(architecture=architecture.name, **values))
     for operation in one_block(config).operations():
         only = getattr(operation, "epsilon", config.epsilon)
         if only != config.epsilon:  # the description does not take it from the config
@@ -133,6 +135,15 @@ class _Metadata:
     def name(self, key: str) -> str:
         """The whole name of a key."""
         return f"{self._prefix}.{key}"
+
+    def field(self, field: str, key: str) -> int | float | bool | None:
+        """The value of a field of `ModelConfig`; None when it is missing."""
+        if field in _FLAGS:
+            value = self._value(key)
+            if value is not None and not isinstance(value, bool):
+                raise self._wrong(key, value, "true or false")
+            return value
+        return self.number(key) if field in _NUMBERS else self.size(key, least=0 if field in _OPTIONAL else 1)
 
     def size(self, key: str, least: int = 1) -> int | None:
         """A whole number from `least` on; None when it is missing. A list, a number per layer, must be all equal."""
