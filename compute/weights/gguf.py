@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,6 +43,12 @@ class GgufModel:
         for key in self._keys.values():
             counts[file.tensors[key].dtype] += prod(file.tensors[key].shape)
         self.dtype = counts.most_common(1)[0][0]
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The metadata, arrays of numbers as lists."""
+        values = self._file.metadata.items()
+        return {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in values}
 
     def dtype_of(self, name: str) -> str:
         """The type that a parameter is stored in; see `WeightSource.dtype_of`."""

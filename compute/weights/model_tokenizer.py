@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from compute.io.escape import one_line
 from compute.models.architectures import architecture_of
 from compute.models.config import GPT2_SIZES
@@ -9,7 +11,11 @@ from compute.text.tokenizer import Tokenizer, load_tokenizer
 
 from .checkpoint import WeightSource
 
+if TYPE_CHECKING:
+    from .gguf import GgufModel
+
 _GPT2_TOKENS = GPT2_SIZES["gpt2"].vocabulary
+_GGUF_KIND = "tokenizer.ggml.model"
 
 
 def tokenizer_of(source: WeightSource) -> Tokenizer:
@@ -28,6 +34,11 @@ def tokenizer_of(source: WeightSource) -> Tokenizer:
         if config.vocabulary < SMALLEST:
             return NoTokenizer(source.name, f"has {config.vocabulary} tokens, too few for text; give token ids")
         return NumberedTokenizer(source.name, config.vocabulary)
+    if path.suffix == ".gguf":
+        from .gguf import GgufModel
+
+        if isinstance(source, GgufModel):
+            return _of_gguf(source, one_line(path))
     from compute.text.tokenizer_json import FILE, folder_tokenizer, is_tokenizer_folder
 
     folder = path if path.is_dir() else path.parent
@@ -37,3 +48,14 @@ def tokenizer_of(source: WeightSource) -> Tokenizer:
         missing = f"there is no {FILE} in its folder; copy it there from the same model, or give token ids"
         return NoTokenizer(one_line(path), missing)
     return folder_tokenizer(folder, source.name, config.vocabulary)
+
+
+def _of_gguf(source: GgufModel, where: str) -> Tokenizer:
+    metadata = source.metadata
+    if _GGUF_KIND not in metadata:
+        from compute.text.numbered_tokenizer import NoTokenizer
+
+        return NoTokenizer(where, f"has no {_GGUF_KIND} in its metadata; use a complete file, or give token ids")
+    from compute.text.gguf_tokenizer import gguf_tokenizer
+
+    return gguf_tokenizer(source.name, where, metadata)
