@@ -73,7 +73,8 @@ class TensorReader:
     @property
     def probed_values(self) -> dict[TensorIndex, ProbedValue]:
         """The requested values that have arrived."""
-        return {element: ProbedValue(known.value, known.index) for element, known in self._probes.values.items()}
+        values = self._probes.values.items()
+        return {element: ProbedValue(known.value, known.index, known.block) for element, known in values}
 
     @property
     def pending(self) -> bool:

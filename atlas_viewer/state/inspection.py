@@ -17,6 +17,7 @@ from .part_titles import part_title
 if TYPE_CHECKING:
     from compute.models.description import Description
     from compute.models.registry import Registry, Tensor
+    from compute.views.block_value import BlockValue
     from compute.views.statistics import TensorStatistics
 
 PINS_MOST = 48  # the maximum; probes can watch these and the cursor
@@ -28,10 +29,14 @@ Beside = Callable[[int, int, int], int | None]
 
 @dataclass(frozen=True)
 class ProbedValue:
-    """The value at a `TensorIndex`, or the most extreme value in a range, and its index in the tensor."""
+    """The value at a `TensorIndex`, or the most extreme value in a range, and its index in the tensor.
+
+    block: how it is stored, if that is quantized.
+    """
 
     value: float
     index: tuple[int, ...]
+    block: BlockValue | None = None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from atlas_viewer.state.quoting import quoted
 from atlas_viewer.state.state import State
 from atlas_viewer.state.text_tokens import context_token
 from compute.models.tensor_index import TensorIndex
+from compute.views.block_value import BlockValue
 from compute.views.strip_layout import Span
 
 _TOKENS_LISTED = 3
@@ -22,6 +23,7 @@ def facts(state: State, element: TensorIndex, tokenizer: TokenCodec | None) -> l
     info = inspection.tensors.get(element.name)
     if info is None or not inspection.exists(element):
         return [("Value", "not in the latest pass"), ("Tensor", element.name)]
+    wanted = element
     value, ranged = inspection.value(element), element.count > 1
     cell = None if on_map(state) else inspection.cell_of(element)
     known = value is not None or not ranged
@@ -40,6 +42,9 @@ def facts(state: State, element: TensorIndex, tokenizer: TokenCodec | None) -> l
         lines.append(("Shows", f"most extreme of values {first} to {last}"))
     if value is not None:
         lines.append(("Sign", _sign(inspection, info, value)))
+    probed = inspection.probed_values.get(wanted)
+    if probed is not None and probed.block is not None:
+        lines += _stored(probed.block)
     if info.per_token:
         key = element.index[-1] if len(element.index) == len(_PATTERN) else None
         lines += _context(state, element.index[-2], key)
@@ -58,6 +63,17 @@ def _cell(span: Span, cell: int, how: str) -> list[tuple[str, str]]:
     first, last = span.source_range(cell - span.first)
     source = f"value {first}" if first == last else f"{how} values {first} to {last}".lstrip()
     return [("Cell", f"{cell - span.first} of {span.cells}"), ("Shows", source)]
+
+
+def _stored(block: BlockValue) -> list[tuple[str, str]]:
+    """How a quantized weight stores the value: "0.0123 x (11 - 8)", and "0.0123 x 11 - 0.098" with a minimum."""
+    code = f"({block.code} - {block.zero})" if block.zero else str(block.code)
+    minimum = "" if block.minimum is None else f" {'-' if block.minimum < 0 else '+'} {abs(block.minimum):.6g}"
+    return [
+        ("Stored as", f"{block.dtype}, {block.bits} bits: code {block.code}"),
+        ("Decoded", f"{block.scale:.6g} x {code}{minimum}"),
+        ("Scale of", f"{block.shared} values"),
+    ]
 
 
 def _sign(inspection: Inspection, info: TensorInfo, value: float) -> str:

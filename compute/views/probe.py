@@ -18,9 +18,11 @@ from compute.gpu.wgpu_native import Dispatch
 from compute.models.registry import Tensor
 from compute.models.tensor_index import TensorIndex, flat_index, is_inside, multi_index
 
+from .block_value import BlockValue, block_value
 from .patterns import pattern_params, pattern_row, row_of_keys
 
 MOST = 64  # maximum number of watched probes
+_WORDS = 6 * MOST  # of results: value and index of each probe, then how quantized values are stored
 
 
 @dataclass(frozen=True)
@@ -28,13 +30,14 @@ class ProbeValue:
     """The most extreme of a probe's values and its index.
 
     Values rank by magnitude, infinity above finite values and NaN above infinity. `step` identifies the pass by the
-    position of its last context token.
+    position of its last context token. block: how the value is stored, if that is quantized.
     """
 
     probe: TensorIndex
     value: float
     index: tuple[int, ...]
     step: int
+    block: BlockValue | None = None
 
 
 class ProbePass:
@@ -47,7 +50,7 @@ class ProbePass:
         self._edit_changes = 0  # for which the work was made
         self._work: list[tuple[int, list[Dispatch]]] = []  # by slot: rows that the pass must have, and the work
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC
-        self._results = engine.device.create_buffer(label="probes", size=8 * MOST, usage=usage)
+        self._results = engine.device.create_buffer(label="probes", size=_WORDS * 4, usage=usage)
         self._readback: AsyncReadback[list[ProbeValue]] = AsyncReadback(engine.device, "probes")
         self._again = False  # an update was requested while values were in flight
 
@@ -75,7 +78,7 @@ class ProbePass:
             return
         slots = [(self._watched[slot], slot) for slot, _ in live]
         decode = partial(self._values, slots, self._engine.registry.first_position + rows - 1)
-        self._readback.request(self._results, 8 * MOST, decode, [dispatch for _, work in live for dispatch in work])
+        self._readback.request(self._results, _WORDS * 4, decode, [dispatch for _, work in live for dispatch in work])
 
     @property
     def pending(self) -> bool:
@@ -95,13 +98,17 @@ class ProbePass:
 
     def _values(self, slots: Sequence[tuple[TensorIndex, int]], step: int, data: bytes) -> list[ProbeValue]:
         """The values of probes at these slots in `data`, the contents of `_results`."""
-        results = np.frombuffer(data, np.uint32).reshape(-1, 2)  # [slots, (bits, index)]
+        words = np.frombuffer(data, np.uint32)
+        results = words[: 2 * MOST].reshape(-1, 2)  # [slots, (bits, index)]
+        stored = words[2 * MOST :].reshape(-1, 4)  # [slots, (code, scale, minimum, unused)]
         values = []
         for probe, slot in slots:
             value = float(results[slot, :1].view(np.float32)[0])
-            sizes = self._sizes(self._engine.registry[probe.name])
+            tensor = self._engine.registry[probe.name]
+            sizes = self._sizes(tensor)
             index = probe.index if probe.count == 1 else multi_index(int(results[slot, 1]), sizes)
-            values.append(ProbeValue(probe, value, index, step))
+            block = block_value(tensor.storage.dtype, stored[slot].tolist())
+            values.append(ProbeValue(probe, value, index, step, block))
         return values
 
     def _fetch(self, probe: TensorIndex, slot: int) -> tuple[int, list[Dispatch]]:

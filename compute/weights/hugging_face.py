@@ -160,6 +160,8 @@ def _weights_file(path: Path) -> Path:
         raise CheckpointError(f"{shown}: there is no such file; check the path")
     if "adapter_config.json" in names:
         why = "is an adapter, not a whole model; merge it into its model and save that"
+    elif any(name.endswith(".gguf") for name in names):
+        why = f"has a GGUF file but no {WEIGHTS}; give the path of the .gguf file"
     elif names & {"pytorch_model.bin", "pytorch_model.bin.index.json"}:
         why = f"has PyTorch weights but no {WEIGHTS}; save it as safetensors with transformers"
     else:

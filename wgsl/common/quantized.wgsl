@@ -83,3 +83,14 @@ fn weight_quad(row: u32, quad: u32) -> vec4f {
     return vec4f(codes_of(code_pack(row, group, inside), high_bits(row, group), inside)) * scale.x + scale.y;
 }
 {% endmacro %}
+{% macro parts(dtype) %}
+// How a value is stored: its code, and the bits of its scale and its minimum.
+fn weight_parts(row: u32, column: u32) -> vec3u {
+    let group = column / 32u;
+    let quad = column / 4u % GROUP_QUADS;
+    let codes = codes_of(code_pack(row, group, quad), high_bits(row, group), quad);
+    let scale = scale_of(row, group, quad);
+    let code = codes[column % 4u] + {{ {"q4_0": 8, "q5_0": 16, "q6_k": 32}.get(dtype, 0) }};
+    return vec3u(bitcast<u32>(code), bitcast<u32>(scale.x), bitcast<u32>(scale.y));
+}
+{% endmacro %}

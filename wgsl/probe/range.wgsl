@@ -1,9 +1,12 @@
 // Finds the most extreme value in a range of one tensor and its index, the lowest if values are equal. One workgroup.
 // With `storage` "values" it reads float32 from a buffer, otherwise a shard of a weight. Shards run in row order.
+// Of a quantized weight it also writes how the value is stored, from results[MOST] on.
 {% import "common/weight.wgsl" as w %}
+{% import "common/quantized.wgsl" as q %}
 {% include "common/extreme.wgsl" %}
 const THREADS = 64u;
 const NOWHERE = 0xffffffffu;
+const MOST = 64u; // probes
 struct Params {
     first: u32,  // flat index of the range's first value
     end: u32,    // flat index of the range's end
@@ -20,6 +23,10 @@ struct Params {
 fn bits_of(index: u32) -> u32 { return values[params.offset + index]; }
 {% else %}
 {{ w.declare(storage, dtype, columns, tile, 1) }}
+{% set quantized = dtype not in ("f32", "bf16", "f16") %}
+{% if quantized %}
+{{ q.parts(dtype) }}
+{% endif %}
 const COLUMNS = {{ columns }}u;
 fn bits_of(index: u32) -> u32 {
     let inside = index - params.offset;
@@ -54,5 +61,14 @@ fn main(@builtin(local_invocation_index) thread: u32) {
             result = better(vec2u(extreme_key(before.x), before.y), result);
         }
         results[params.slot] = vec2u(extreme_bits(result.x), result.y);
+{% if storage != "values" and quantized %}
+        let inside = result.y - params.offset;
+        // The best value so far may be in an earlier shard, which has written it.
+        if (result.y == best[0].y) {
+            let parts = weight_parts(inside / COLUMNS, inside % COLUMNS);
+            results[MOST + 2u * params.slot] = parts.xy;
+            results[MOST + 2u * params.slot + 1u] = vec2u(parts.z, 0u);
+        }
+{% endif %}
     }
 }
