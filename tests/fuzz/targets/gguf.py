@@ -26,7 +26,8 @@ def seeds() -> Sequence[bytes]:
     """A GPT-2 with quantized matrices, and a Llama."""
     keys = {
         "general.architecture": "llama", "llama.block_count": 1, "llama.context_length": 2,
-        "llama.embedding_length": 32, "llama.feed_forward_length": 32, "llama.attention.head_count": 2, "llama.attention.head_count_kv": 1,
+        "llama.embedding_length": 32, "llama.feed_forward_length": 32, "llama.attention.head_count": 2,
+        "llama.attention.head_count_kv": 1,
         "llama.attention.layer_norm_rms_epsilon": 1e-5, "llama.rope.freq_base": 1e4, "llama.rope.dimension_count": 16,
         "llama.rope.scaling.type": "none", "tokenizer.ggml.tokens": ["a", "b", "c"],
     }  # fmt: skip
