@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from atlas_viewer.hub.catalogue import CATALOGUE
+from atlas_viewer.hub.catalogue import CATALOGUE, entry_of
+from atlas_viewer.hub.store import others
 from atlas_viewer.hub.store import state as state_on_disk
 from atlas_viewer.state.model_choice import ModelChoice, ModelChoices
 from compute.errors import AtlasError
@@ -13,10 +14,14 @@ from compute.io.system_errors import first_line
 
 
 def known_models() -> list[ModelChoice]:
-    """The embedded model and those in the catalogue, each marked if it is on this machine."""
+    """The embedded model, those in the catalogue and other repositories; each is marked if it is on this machine."""
     listed = [ModelChoice("stories", "embedded, 13 million parameters, writes simple English", "MIT", True)]
     for entry in CATALOGUE.values():
         listed.append(ModelChoice(entry.name, entry.what, entry.licence, state_on_disk(entry.name) == "fetched"))
+    for note in others(CATALOGUE):
+        listed.append(
+            ModelChoice(note.name, "a repository on the hub", note.licence, state_on_disk(note.name) == "fetched")
+        )
     return listed
 
 
@@ -44,9 +49,9 @@ class ModelFetching:
             from atlas_viewer.hub.fetch import missing_bytes  # here, because the hub's library loads slowly
             from atlas_viewer.hub.look_up import look_up
 
-            offer = look_up(CATALOGUE[name])
+            offer = look_up(entry_of(name))
             self._offer = offer
-            self._offered = (name, missing_bytes(offer), CATALOGUE[name].licence)
+            self._offered = (name, missing_bytes(offer), offer.entry.licence)
 
         self._begin(f"asking the hub about {name}", work)
 
@@ -55,7 +60,7 @@ class ModelFetching:
 
         def work() -> None:
             from atlas_viewer.hub.fetch import fetch
-            from atlas_viewer.hub.look_up import Offer
+            from atlas_viewer.hub.offer import Offer
 
             offer = self._offer
             assert isinstance(offer, Offer)

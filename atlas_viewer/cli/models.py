@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
-from atlas_viewer.hub.catalogue import CATALOGUE, CatalogueEntry
-from atlas_viewer.hub.store import damage, state
-from compute.errors import CheckpointError, TensorsError, UsageError
+from atlas_viewer.hub.catalogue import CATALOGUE, CatalogueEntry, entry_of
+from atlas_viewer.hub.store import damage, others, state
+from compute.errors import CheckpointError, PromptError, TensorsError, UsageError
 from compute.io.escape import one_line
 from compute.models.architectures import describe, parameter_count
+from compute.text.chat import Turn
 from compute.weights.checkpoint import WeightSource, model_files, open_model
 from compute.weights.convert import convert, weights_file
-from compute.weights.model_cache import fetched_model, models_folder
+from compute.weights.model_cache import fetched_model, is_repository, model_folder, models_folder
+from compute.weights.model_tokenizer import tokenizer_of
 from compute.weights.verify import TensorReport, verify
 from compute.weights.weight_types import weight_bytes
 
 from .output_paths import check_replaced
 from .progress import bytes_bar
 from .shared import weights_spec
+from .streams import note
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -48,31 +52,44 @@ def _list(arguments: argparse.Namespace) -> int:
         }
         for entry in CATALOGUE.values()
     ]
+    for other in others(CATALOGUE):
+        stored = sum(file.size for file in other.files)
+        records.append(
+            {
+                "name": other.name,
+                "what": "a repository on the hub",
+                "licence": other.licence,
+                "repo": other.repo,
+                "bytes": stored,
+                "state": state(other.name),
+            }
+        )
+    wide = max(14, *(len(record["name"]) for record in records)) + 1
     if arguments.json:
         print(json.dumps(records, indent=2))
         return 0
     for record in records:
         size = f"{record['bytes'] / 1e6:,.0f} MB" if record["bytes"] else "-"
-        print(f"{record['name']:<15}{record['state']:<9}{size:>9}  {record['licence']:<12}{record['what']}")
+        print(f"{record['name']:<{wide}}{record['state']:<9}{size:>9}  {record['licence']:<12}{record['what']}")
     return 0
 
 
 def known_bytes(entry: CatalogueEntry) -> int | None:
-    """Size in bytes of the weights of `entry`; None if only the hub knows it."""
-    return max((file.size or 0 for file in entry.files), default=0) or None
+    """Size in bytes of the weights of `entry`, or about that of all its files; None if only the hub knows it."""
+    return entry.size or max((file.size or 0 for file in entry.files), default=0) or None
 
 
 def _fetch(arguments: argparse.Namespace) -> int:
-    entry = _entry(arguments.name)
+    entry = entry_of(arguments.name)
     if state(entry.name) == "fetched":
-        print(f"{entry.name} is already on this machine: {models_folder() / entry.name}")
+        print(f"{entry.name} is already on this machine: {model_folder(entry.name)}")
         return 0
     # Imported here, because they load the network libraries, which no other action needs.
     from atlas_viewer.hub.fetch import fetch, free_bytes, missing_bytes
     from atlas_viewer.hub.look_up import look_up
 
     offer = look_up(entry)
-    folder = models_folder() / entry.name
+    entry, folder = offer.entry, model_folder(entry.name)
     print(f"{entry.name}: {entry.what}")
     print(f"  license   {entry.licence}")
     print(f"  from      {entry.repo} at {offer.revision}")
@@ -104,23 +121,24 @@ def _confirmed(name: str) -> bool:
 
 
 def _path(arguments: argparse.Namespace) -> int:
-    print(models_folder() if arguments.name is None else fetched_model(_entry(arguments.name).name))
+    print(models_folder() if arguments.name is None else fetched_model(entry_of(arguments.name).name))
     return 0
 
 
 def _verify(arguments: argparse.Namespace) -> int:
     spec = arguments.path
-    if spec in CATALOGUE:
+    if spec in CATALOGUE or (is_repository(spec) and not os.path.exists(spec) and state(spec) != "absent"):
         fetched_model(spec)
         damages = damage(spec)
         if damages:
             print("\n".join(map(one_line, damages)))
-            raise CheckpointError(f"--model {spec}: is damaged; remove {models_folder() / spec} and fetch it again")
+            raise CheckpointError(f"--model {spec}: is damaged; remove {model_folder(spec)} and fetch it again")
     try:
         source = open_model(spec)
     except TensorsError as error:
         print("\n".join(map(one_line, error.problems)))
         raise
+    _check_tokenizer(source)
     with bytes_bar(source.name, _stored_bytes(source)) as bar:
         reports = verify(source, lambda done: bar.update(round(done * bar.total) - bar.n))
     source.close()
@@ -134,6 +152,16 @@ def _verify(arguments: argparse.Namespace) -> int:
         )
     print(f"{one_line(spec)}: {len(reports)} tensors, {values:,} parameters, {source.dtype}, all finite")
     return 0
+
+
+def _check_tokenizer(source: WeightSource) -> None:
+    """Raise `TokenizerError` for a tokenizer that cannot be used; say why a chat does not work."""
+    tokenizer = tokenizer_of(source)
+    if tokenizer.chat is not None:
+        try:
+            tokenizer.encode_chat([Turn("user", "Hello")])
+        except PromptError as error:
+            note(error)
 
 
 def _line(report: TensorReport) -> str:
@@ -153,14 +181,6 @@ def _convert(arguments: argparse.Namespace) -> int:
     for file in files:
         print(file)
     return 0
-
-
-def _entry(name: str) -> CatalogueEntry:
-    if name not in CATALOGUE:
-        raise UsageError(
-            f"{one_line(name)}: no model with this name can be fetched; choose one of {', '.join(CATALOGUE)}"
-        )
-    return CATALOGUE[name]
 
 
 def _stored_bytes(source: WeightSource) -> int:

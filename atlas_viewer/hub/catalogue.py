@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from compute.errors import UsageError
+from compute.io.escape import one_line
+from compute.weights.model_cache import is_repository
+
 
 @dataclass(frozen=True)
 class CatalogueFile:
@@ -18,7 +22,9 @@ class CatalogueFile:
 class CatalogueEntry:
     """A model under the name that `--model` uses. `kind` is the hub's repository type: "model" or "dataset".
 
-    A `revision` of None means the newest; the file's hash then pins the content.
+    A `revision` of None means the newest; the file's hash then pins the content. Without `files`, those are fetched
+    that the hub lists and a model needs. size: about how many bytes they have. gated: the owner wants people to accept
+    the license first, and the hub to know who asks.
     """
 
     name: str
@@ -28,6 +34,8 @@ class CatalogueEntry:
     revision: str | None
     files: tuple[CatalogueFile, ...]
     kind: str = "model"
+    size: int | None = None
+    gated: bool = False
 
 
 def _hugging_face(
@@ -35,6 +43,10 @@ def _hugging_face(
 ) -> CatalogueEntry:
     weights = CatalogueFile("model.safetensors", size, sha256)
     return CatalogueEntry(name, what, licence, repo, revision, (CatalogueFile("config.json"), weights))
+
+
+def _listed(name: str, what: str, licence: str, repo: str, megabytes: int, *, gated: bool = False) -> CatalogueEntry:
+    return CatalogueEntry(name, what, licence, repo, None, (), size=megabytes * 1_000_000, gated=gated)
 
 
 def _llmc(name: str, what: str, file: CatalogueFile) -> CatalogueEntry:
@@ -80,6 +92,34 @@ CATALOGUE: dict[str, CatalogueEntry] = {
                 "gpt2_124M_bf16.bin", 248_952_832, "6661f45628102b4c6e86835d9057b5ba2c024dbf9b81445175e258b7878a1a6f"
             ),
         ),
+        _listed("smollm2-135m", "SmolLM2, 135 million parameters", "Apache-2.0", "HuggingFaceTB/SmolLM2-135M", 271),
+        _listed(
+            "smollm2-135m-instruct", "SmolLM2 for chats, 135 million parameters", "Apache-2.0",
+            "HuggingFaceTB/SmolLM2-135M-Instruct", 271,
+        ),
+        _listed("qwen3-0.6b", "Qwen 3 for chats, 0.6 billion parameters", "Apache-2.0", "Qwen/Qwen3-0.6B", 1515),
+        _listed(
+            "llama-3.2-1b", "Llama 3.2, 1.2 billion parameters", "Llama 3.2", "meta-llama/Llama-3.2-1B", 2481,
+            gated=True,
+        ),
+        _listed(
+            "gemma-3-270m", "Gemma 3, 270 million parameters", "Gemma", "google/gemma-3-270m", 570, gated=True
+        ),
+        _listed("pythia-70m", "Pythia, 70 million parameters", "Apache-2.0", "EleutherAI/pythia-70m", 168),
+        _listed("pythia-160m", "Pythia, 162 million parameters", "Apache-2.0", "EleutherAI/pythia-160m", 377),
+        _listed("pythia-410m", "Pythia, 405 million parameters", "Apache-2.0", "EleutherAI/pythia-410m", 914),
     )
 }  # fmt: skip
 """Entries by name, in the order of `compute.weights.model_cache.FETCHABLE`."""
+
+
+def entry_of(name: str) -> CatalogueEntry:
+    """The entry of that name, or one for the repository `owner/name`. Raises `UsageError` for other names."""
+    if name in CATALOGUE:
+        return CATALOGUE[name]
+    if not is_repository(name):
+        raise UsageError(
+            f"{one_line(name)}: no model with this name can be fetched; choose one of {', '.join(CATALOGUE)}, or give"
+            " owner/name of a repository on the Hugging Face hub"
+        )
+    return CatalogueEntry(name, "a repository on the hub", "see its page", name, None, ())

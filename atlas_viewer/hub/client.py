@@ -1,18 +1,21 @@
 """How requests to the Hugging Face hub are made: headers, library settings, and errors turned into `FetchError`s.
 
-The environment variables HF_ENDPOINT and HF_HUB_OFFLINE and those for proxies are respected. No token is sent.
+The environment variables HF_ENDPOINT and HF_HUB_OFFLINE and those for proxies are respected. The token in HF_TOKEN is
+sent only for models whose owner wants to know who asks, and for repositories outside of the catalogue.
 """
 
 from __future__ import annotations
 
 import errno
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx2
 from huggingface_hub import constants
 from huggingface_hub.errors import (
+    GatedRepoError,
     HfHubHTTPError,
     OfflineModeIsEnabled,
     RemoteEntryNotFoundError,
@@ -36,6 +39,22 @@ constants.HF_HUB_DISABLE_TELEMETRY = True
 hub_logging.set_verbosity(logging.ERROR)  # its warnings about retries would break our progress bar
 
 
+def endpoint() -> str | None:
+    """The hub's address if it is not the usual one."""
+    # Read on each call, because the library reads the variable only once, when it is imported.
+    return os.environ.get("HF_ENDPOINT") or None
+
+
+def token() -> str | None:
+    """The user's token for the hub, from the environment."""
+    return os.environ.get("HF_TOKEN") or None
+
+
+def headers_for(token: str | None) -> dict[str, str]:
+    """The headers of a request."""
+    return {**HEADERS, **({} if token is None else {"authorization": f"Bearer {token}"})}
+
+
 @contextmanager
 def failures_as_fetch_errors(what: str) -> Iterator[None]:
     """Turn library and system errors into a `FetchError` that begins with `what`."""
@@ -49,8 +68,14 @@ def failures_as_fetch_errors(what: str) -> Iterator[None]:
         ) from None
     except RemoteEntryNotFoundError:
         raise FetchError(f"{what}: the hub has no such file; check for a newer version of atlas-viewer") from None
+    except GatedRepoError:
+        raise FetchError(
+            f"{what}: is gated; accept its license on its page on the hub, then set HF_TOKEN to a token of your account"
+        ) from None
     except RepositoryNotFoundError:
-        raise FetchError(f"{what}: the hub has no such repository; check for a newer version of atlas-viewer") from None
+        raise FetchError(
+            f"{what}: the hub has no such repository; check its name, or for a newer version of atlas-viewer"
+        ) from None
     except HfHubHTTPError as error:
         raise FetchError(
             f"{what}: the hub answered with status {error.response.status_code}; fetch again later"

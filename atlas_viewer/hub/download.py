@@ -15,8 +15,8 @@ from huggingface_hub.file_download import http_get
 
 from compute.errors import FetchError
 
-from .client import HEADERS, failures_as_fetch_errors
-from .look_up import RemoteFile
+from .client import failures_as_fetch_errors, headers_for
+from .offer import RemoteFile
 
 
 def download(
@@ -56,7 +56,7 @@ def download(
                 file.url,
                 target,
                 resume_size=target.tell(),
-                headers=dict(HEADERS),
+                headers=headers_for(file.token),
                 expected_size=file.size,
                 displayed_filename=file.name,
                 tqdm_class=Reporter,

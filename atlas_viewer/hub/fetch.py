@@ -15,10 +15,12 @@ from compute.errors import FetchError
 from compute.io.escape import one_line
 from compute.io.placing import put_in_place
 from compute.io.system_errors import reason_of
-from compute.weights.model_cache import models_folder
+from compute.weights.hugging_face_config import read_config
+from compute.weights.model_cache import model_folder, models_folder
 
 from .download import download
-from .look_up import Offer, RemoteFile
+from .list_files import CONFIG, WEIGHTS
+from .offer import Offer, RemoteFile
 from .store import NOTE, Note, StoredFile, git_sha1_of, sha256_of
 
 _PARTIAL = ".partial"  # folder of unfinished downloads, inside the models folder
@@ -45,18 +47,22 @@ def fetch(offer: Offer, progress: Progress | None = None, stop: threading.Event 
 
     progress: called often, in the calling thread. stop: once set, the call soon ends with a `FetchError`; what has been
     downloaded is kept, and the next call resumes there. Raises `FetchError` if there is too little disk space, the hub
-    cannot be reached, or a file differs from the offer.
+    cannot be reached, or a file differs from the offer, `CheckpointError` for a model that cannot run here.
     """
     name = offer.entry.name
     staging = _staging(offer)
     try:
         staging.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(staging.with_name(f"{name}.lock"), timeout=0):
+        with filelock.FileLock(staging.with_name(f"{model_folder(name).name}.lock"), timeout=0):
             _check_space(offer)
-            stored = [_fetch_file(offer, file, staging, progress, stop) for file in offer.files]
+            stored = []
+            for file in offer.files:
+                if not offer.entry.files and file.name.endswith(WEIGHTS):
+                    read_config(staging / CONFIG)  # before gigabytes are fetched that cannot run
+                stored.append(_fetch_file(offer, file, staging, progress, stop))
             note = Note(name, offer.entry.repo, offer.revision, offer.entry.licence, tuple(stored))
             (staging / NOTE).write_text(note.text(), "utf-8")
-            return _put_in_place(staging, models_folder() / name)
+            return _put_in_place(staging, model_folder(name))
     except filelock.Timeout:
         raise FetchError(f"{name}: is already being fetched; wait until that has finished") from None
     except OSError as error:
@@ -112,7 +118,7 @@ def _check_space(offer: Offer) -> None:
 
 
 def _staging(offer: Offer) -> Path:
-    return models_folder() / _PARTIAL / f"{offer.entry.name}-{offer.revision[:12]}"
+    return models_folder() / _PARTIAL / f"{model_folder(offer.entry.name).name}-{offer.revision[:12]}"
 
 
 def _part(staging: Path, file: RemoteFile) -> Path:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
-from dataclasses import dataclass
 
 from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
 from compute.errors import FetchError
 
 from .catalogue import CatalogueEntry
-from .client import HEADERS, failures_as_fetch_errors
+from .client import HEADERS, endpoint, failures_as_fetch_errors
+from .list_files import list_files
+from .offer import Offer, RemoteFile
 
 _SHA256_DIGITS = 64
 # A large file's ETag is its SHA-256, a small file's its git SHA-1. A commit hash is a SHA-1, too.
@@ -19,33 +19,10 @@ _ETAG = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
-@dataclass(frozen=True)
-class RemoteFile:
-    """A file that the hub offers. `size` is in bytes; `etag` is a large file's SHA-256, or any other's git SHA-1."""
-
-    name: str
-    url: str
-    size: int
-    etag: str
-    sha256: str | None
-
-
-@dataclass(frozen=True)
-class Offer:
-    """All files of a catalogue entry at one revision."""
-
-    entry: CatalogueEntry
-    revision: str
-    files: tuple[RemoteFile, ...]
-
-    @property
-    def size(self) -> int:
-        """Total bytes of all files."""
-        return sum(file.size for file in self.files)
-
-
 def look_up(entry: CatalogueEntry) -> Offer:
     """Ask the hub for sizes and hashes, and compare them with the catalogue. Raises `FetchError`."""
+    if not entry.files:
+        return list_files(entry)
     revision = entry.revision
     files = []
     for known in entry.files:
@@ -83,6 +60,4 @@ def look_up(entry: CatalogueEntry) -> Offer:
 
 
 def _url(entry: CatalogueEntry, name: str, revision: str) -> str:
-    # Read on each call, because the library reads the variable only once, when it is imported.
-    endpoint = os.environ.get("HF_ENDPOINT") or None
-    return hf_hub_url(entry.repo, name, repo_type=entry.kind, revision=revision, endpoint=endpoint)
+    return hf_hub_url(entry.repo, name, repo_type=entry.kind, revision=revision, endpoint=endpoint())

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Container
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import msgspec
 
 from compute.io.untrusted_json import read_untrusted_json
-from compute.weights.model_cache import models_folder
+from compute.weights.model_cache import is_repository, model_folder, models_folder
 
 NOTE = "fetched.json"
 _BLOCK = 4 << 20
@@ -49,9 +50,16 @@ def read_note(folder: Path) -> Note | None:
         return None
 
 
+def others(catalogue: Container[str]) -> list[Note]:
+    """The notes of fetched models that are not in the catalogue, in the order of their names."""
+    folder = models_folder()
+    notes = [read_note(path) for path in sorted(folder.iterdir())] if folder.is_dir() else []
+    return [note for note in notes if note is not None and note.name not in catalogue and is_repository(note.name)]
+
+
 def state(name: str) -> str:
     """The state of model `name`: "absent", "fetched", or "damaged" if a file is missing or has the wrong size."""
-    folder = models_folder() / name
+    folder = model_folder(name)
     if not os.path.isdir(folder):
         return "absent"
     note = read_note(folder)
@@ -66,7 +74,7 @@ def state(name: str) -> str:
 
 def damage(name: str) -> list[str]:
     """One line for each damaged file of the fetched model `name`. Reads all files."""
-    folder = models_folder() / name
+    folder = model_folder(name)
     note = read_note(folder)
     if note is None:
         return [f"{folder / NOTE}: cannot be read"]

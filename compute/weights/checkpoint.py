@@ -19,7 +19,7 @@ from compute.models.config import ModelConfig
 from .block_types import BlockType
 from .dtypes import DTYPES
 from .llmc import open_llmc
-from .model_cache import FETCHABLE, fetched_model
+from .model_cache import FETCHABLE, fetched_model, is_repository, model_folder
 from .random_model import RandomModel
 from .uniform_type import UniformType
 
@@ -100,14 +100,14 @@ class ArrayModel(UniformType):
 def open_model(spec: str) -> WeightSource:
     """Open the model `spec`, the value of `--model`.
 
-    `stories`, a fetched model of `FETCHABLE`, `random:` and one of `known_shapes`, or a path: an llm.c `.bin` file, a
-    `.gguf` file, a `.safetensors` file or a folder in Hugging Face layout. Raises `CheckpointError` when there is no
-    such model or its file is invalid.
+    `stories`, a fetched model (of `FETCHABLE`, or `owner/name`), `random:` and one of `known_shapes`, or a path: an
+    llm.c `.bin` file, a `.gguf` file, a `.safetensors` file or a folder in Hugging Face layout. Raises
+    `CheckpointError` when there is no such model or its file is invalid.
     """
     path = model_path(spec)
     if path is None:
         return RandomModel(known_shapes()[spec.removeprefix(_RANDOM)], name=spec)
-    name = spec if spec == "stories" or spec in FETCHABLE else None
+    name = spec if spec == "stories" or spec in FETCHABLE or _is_fetched(spec) else None
     if _is_folder(path) or path.suffix == ".safetensors":
         # Only here, because it costs a start 25 ms: its libraries read and validate JSON.
         from .hugging_face import open_hugging_face
@@ -129,7 +129,7 @@ def model_path(spec: str) -> Path | None:
             known = ", ".join(f"{_RANDOM}{name}" for name in known_shapes())
             raise CheckpointError(f"{option('model', one_line(spec))}: there is no such size; use one of {known}")
         return None
-    if spec in FETCHABLE:
+    if spec in FETCHABLE or _is_fetched(spec):
         return fetched_model(spec)
     if not spec:
         raise CheckpointError(f"{option('model', '')}: is empty; use stories, gpt2, random:gpt2 or the path of a model")
@@ -139,6 +139,11 @@ def model_path(spec: str) -> Path | None:
             " or the path of a .bin file, a .gguf file, a .safetensors file or a folder that contains one"
         )
     return Path(spec)
+
+
+def _is_fetched(spec: str) -> bool:
+    """True for the name of a repository that was fetched. A path of that name counts before it."""
+    return is_repository(spec) and not os.path.exists(spec) and os.path.isdir(model_folder(spec))
 
 
 def model_files(spec: str) -> list[Path]:

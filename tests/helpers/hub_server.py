@@ -7,6 +7,7 @@ and commit in headers; small files it sends itself, named by git's hash.
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ class HubServer:
     ranges: bool = True  # whether a part of a file can be asked for
     sent: dict[str, bytes] = field(default_factory=dict)  # content that differs from what the headers announce
     told: dict[str, str] = field(default_factory=dict)  # headers that take the place of the right ones; "" leaves out
+    about: dict[str, object] = field(default_factory=dict)  # parts of a listing that differ
     status: int = 0  # answer everything with this
     location: str = ""  # of a status 302: where to, or the address that was asked for
     log: list[tuple[str, str, str]] = field(default_factory=list)  # method, path, range
@@ -82,6 +84,9 @@ class _Handler(BaseHTTPRequestHandler):
             redirect = {"Location": hub.location or self.path} if hub.status == 302 else {}
             self._head(hub.status, {"Content-Length": "0"} | redirect)
             return
+        if path.startswith("/api/models/"):
+            self._listing(path.removeprefix("/api/models/"))
+            return
         if path.startswith("/content/"):
             self._content(path.removeprefix("/content/"), body)
             return
@@ -96,6 +101,24 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse("EntryNotFound")
         else:
             self._file(key, body)
+
+    def _listing(self, place: str) -> None:
+        """What a repository contains, as the hub's API says it."""
+        hub = self.state
+        siblings = []
+        for key, data in hub.files.items():
+            if key.startswith(f"{place}/"):
+                blob = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+                lfs = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest(), "pointerSize": 100}
+                large = {"lfs": lfs} if len(data) >= LARGE else {}
+                siblings.append({"rfilename": key.removeprefix(f"{place}/"), "size": len(data), "blobId": blob} | large)
+        if not siblings:
+            self._refuse("RepoNotFound")
+            return
+        about = {"id": place, "sha": hub.commit, "siblings": siblings, "cardData": {"license": "apache-2.0"}}
+        body = json.dumps(about | hub.about).encode()
+        self._head(200, {"Content-Length": str(len(body)), "Content-Type": "application/json"})
+        self.wfile.write(body)
 
     def _refuse(self, code: str) -> None:
         self._head(404, {"X-Error-Code": code, "X-Error-Message": code, "Content-Length": "0"})

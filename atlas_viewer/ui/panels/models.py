@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state.model_choice import ModelChoice
@@ -9,11 +11,12 @@ from atlas_viewer.state.requests import FetchModel, LookUpModel, OpenModel, Stop
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, widget_tracking
 from atlas_viewer.ui.file_actions import choose_model
+from compute.weights.model_cache import is_repository
 
 from .modal import modal
 from .widgets import browse_button, browse_width, dim, hint, wrapped
 
-_NAME, _LICENSE, _BUTTON = 9.0, 6.5, 7.0  # ems
+_NAME, _LICENSE, _BUTTON, _LIST = 12.0, 6.5, 7.0, 18.0  # ems
 
 
 def draw(state: State) -> None:
@@ -22,10 +25,14 @@ def draw(state: State) -> None:
 
 
 def _models(state: State) -> None:
-    hint("Models with GPT-2's architecture and vocabulary. Downloaded models stay in the cache.")
-    _table(state)
-    imgui.spacing()
+    hint("Downloaded models stay in the cache.")
     choices = state.models
+    imgui.set_next_item_width(-1)
+    _, choices.search = widget_tracking.input_text_with_hint("##search models", "search", choices.search)
+    if imgui.begin_child("model list", ImVec2(0, theme.em(_LIST))):
+        _table(state)
+    imgui.end_child()
+    imgui.spacing()
     gap = imgui.get_style().item_spacing.x
     imgui.set_next_item_width(-theme.em(_BUTTON) - browse_width() - gap)
     if imgui.is_window_appearing() or choices.refused:
@@ -33,7 +40,7 @@ def _models(state: State) -> None:
         choices.refused = False
     entered, choices.path = widget_tracking.input_text_with_hint(
         "##model path",
-        "a .bin or .safetensors file, a folder that contains one, or random:gpt2",
+        "a file, a folder, owner/name of a repository on the hub, or random:gpt2",
         choices.path,
         imgui.InputTextFlags_.enter_returns_true | imgui.InputTextFlags_.auto_select_all,
     )
@@ -55,7 +62,7 @@ def _table(state: State) -> None:
     imgui.table_setup_column("what", imgui.TableColumnFlags_.width_stretch)
     imgui.table_setup_column("license", fixed, theme.em(_LICENSE))
     imgui.table_setup_column("do", fixed, theme.em(_BUTTON))
-    for choice in state.models.known:
+    for choice in state.models.found:
         imgui.table_next_row()
         imgui.table_next_column()
         imgui.align_text_to_frame_padding()
@@ -91,7 +98,9 @@ def _button(state: State, choice: ModelChoice, shown: bool) -> None:
 
 
 def _open(state: State, spec: str) -> None:
-    state.requests.append(OpenModel(spec))
+    """Open a model; ask the hub about a repository that is not on this machine."""
+    here = os.path.exists(spec) or any(choice.here and choice.name == spec for choice in state.models.known)
+    state.requests.append(OpenModel(spec) if here or not is_repository(spec) else LookUpModel(spec))
 
 
 def _progress(state: State) -> None:
@@ -106,6 +115,8 @@ def _progress(state: State) -> None:
             state.requests.append(StopFetch())
     elif choices.offered is not None:
         name, size, licence = choices.offered
+        if choices.new and widget_tracking.button(f"Get {size / 1e6:,.0f} MB###fetch new"):
+            state.requests.append(FetchModel(name))
         hint(f"{name}: {size / 1e6:,.0f} MB to download, license {licence}. Click its button to start.")
     if choices.error:
         wrapped(choices.error, theme.now.error)

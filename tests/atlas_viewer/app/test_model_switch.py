@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,8 +22,9 @@ from compute.sampling.options import GenerateOptions
 from compute.weights.model_cache import fetched_model
 
 from helpers.fake_generation import FakeRunner
-from helpers.fetch_cases import ENTRY, KEY, empty_cache, small_hub
+from helpers.fetch_cases import ENTRY, KEY, WEIGHTS, empty_cache, small_hub
 from helpers.hub_server import HubServer
+from helpers.make_hugging_face import config_values
 from helpers.patience import nap, wait_until
 from helpers.screen import Screen, context
 from helpers.viewer_loop import Loop
@@ -246,3 +248,35 @@ def test_the_path_field_has_the_focus_when_the_dialog_opens(context: None, monke
     screen.frame(2)
     screen.press(imgui.Key.enter)
     assert list(state.requests) == [OpenModel("random:gpt2")]
+
+
+def test_a_repository_is_looked_up_and_fetched_by_its_name(hub: HubServer) -> None:
+    config = json.dumps(config_values()).encode()
+    hub.files = {"owner/small/config.json": config, "owner/small/model.safetensors": WEIGHTS}
+    choices = ModelChoices()
+    fetching = ModelFetching(choices)
+    fetching.look_up("owner/small")
+    finish(fetching)
+    assert choices.error == ""
+    assert choices.offered == ("owner/small", len(config) + len(WEIGHTS), "apache-2.0")
+    assert choices.new
+    fetching.fetch("owner/small")
+    finish(fetching)
+    assert choices.error == ""
+    assert here("owner/small")
+    choices.search = "SMALL owner"
+    assert [one.name for one in choices.found] == ["owner/small"]
+
+
+def test_the_dialog_asks_the_hub_about_a_repository(context: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = State("one", GenerateOptions())
+    state.ui.dialog, state.models.known = "models", [ModelChoice("stories", "small", "MIT", True)]
+    screen = Screen(state, monkeypatch)
+    state.models.path = "owner/small"
+    screen.frame(2)
+    screen.click("Open##path")
+    assert list(state.requests) == [LookUpModel("owner/small")]
+    state.models.offered = ("owner/small", 5_000_000, "MIT")
+    screen.frame(2)
+    screen.click("fetch new")
+    assert state.requests[-1] == FetchModel("owner/small")
