@@ -16,7 +16,7 @@ from compute.weights.model_cache import is_repository
 from .modal import modal
 from .widgets import browse_button, browse_width, dim, hint, wrapped
 
-_NAME, _LICENSE, _BUTTON, _LIST = 12.0, 6.5, 7.0, 18.0  # ems
+_NAME, _LICENSE, _BUTTON, _BELOW = 12.0, 6.5, 7.0, 7.5  # ems
 
 
 def draw(state: State) -> None:
@@ -29,7 +29,7 @@ def _models(state: State) -> None:
     choices = state.models
     imgui.set_next_item_width(-1)
     _, choices.search = widget_tracking.input_text_with_hint("##search models", "search", choices.search)
-    if imgui.begin_child("model list", ImVec2(0, theme.em(_LIST))):
+    if imgui.begin_child("model list", ImVec2(0, -theme.em(_BELOW))):
         _table(state)
     imgui.end_child()
     imgui.spacing()

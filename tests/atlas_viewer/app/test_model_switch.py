@@ -271,9 +271,8 @@ def test_a_repository_is_looked_up_and_fetched_by_its_name(hub: HubServer) -> No
 def test_the_dialog_asks_the_hub_about_a_repository(context: None, monkeypatch: pytest.MonkeyPatch) -> None:
     state = State("one", GenerateOptions())
     state.ui.dialog, state.models.known = "models", [ModelChoice("stories", "small", "MIT", True)]
-    screen = Screen(state, monkeypatch)
     state.models.path = "owner/small"
-    screen.frame(2)
+    screen = Screen(state, monkeypatch)
     screen.click("Open##path")
     assert list(state.requests) == [LookUpModel("owner/small")]
     state.models.offered = ("owner/small", 5_000_000, "MIT")
