@@ -29,6 +29,7 @@ TOURS = {
     FOLDER / "attention.jsonl": (RUN[0], "-n", "56", *GREEDY, "64"),
     FOLDER / "attribution.jsonl": (NAMED, "-n", "12", *GREEDY, "64"),
     FOLDER / "edits.jsonl": (NAMED, "-n", "12", *GREEDY, "64"),
+    FOLDER / "compare.jsonl": (NAMED, "-n", "12", *GREEDY, "64"),
     FOLDER / "lens.jsonl": (NAMED, "-n", "245", *GREEDY, "256"),
 }
 

@@ -10,11 +10,14 @@ from atlas_viewer.scene.attention_display import AttentionDisplay
 from atlas_viewer.scene.map_display import MapDisplay
 from atlas_viewer.scene.scene_library import make_scene
 from atlas_viewer.scene.strip_display import StripDisplay
+from atlas_viewer.state.comparing import A
+from atlas_viewer.state.comparison_protocols import Views
 from atlas_viewer.state.protocols import ModelLike
 from atlas_viewer.state.state import State
 from compute.models.registry import Registry
 
 from .attribution_updater import AttributionUpdater
+from .comparer import Comparer
 from .edit_effects import EditEffects
 from .inspection_updater import InspectionUpdater
 from .lens_updater import LensUpdater
@@ -22,13 +25,15 @@ from .lens_updater import LensUpdater
 if TYPE_CHECKING:
     from atlas_viewer.scene.atlas_scene import AtlasScene
 
+    from .run_controller import RunController
+
 
 class Displays:
     """Owns what keeps Strip, Map, Attention and Lens up to date. Nothing here waits for the GPU."""
 
     def __init__(self, state: State, device: wgpu.GPUDevice, backend: Any) -> None:
         """device: the device that pygfx uses; backend: the imgui renderer's backend."""
-        self._device = device
+        self._state, self._device = state, device
         self._scene: AtlasScene | None = None  # created when a view is first drawn
         self._strip = StripDisplay(state, self._made_scene, backend)
         self._map = MapDisplay(state, self._made_scene, backend)
@@ -36,6 +41,8 @@ class Displays:
         self._attention = AttentionDisplay(state, backend)
         self._attribution, self._lens = AttributionUpdater(state), LensUpdater(state)
         self._effects = EditEffects(state)
+        self._comparer = Comparer(state)
+        self._side: object = None  # whose values the views show
         self._unshown = False  # a pass has arrived that neither the strip nor the inspection shows
         self._shown_at = 0.0
 
@@ -47,17 +54,29 @@ class Displays:
     @property
     def pending(self) -> bool:
         """True while Strip, Map or the inspection has yet to show the latest pass, so that more frames are drawn."""
-        waiting = self._attention.pending or self._attribution.pending or self._lens.pending or self._effects.pending
+        parts = (self._attention, self._attribution, self._lens, self._effects, self._comparer)
+        waiting = any(part.pending for part in parts)
         return self._strip.pending or self._unshown or self._map.pending or waiting
 
-    def follow(self, model: ModelLike) -> None:
-        """Show the values of `model`; a model whose context has grown has new buffers."""
-        self._strip.follow(model.strip)
+    def shown(self, model: ModelLike) -> Views:
+        """What the views show: the passes of `model`, or the other side of a comparison."""
+        return self._comparer.views(model)
 
-    def _follow_attention(self, model: ModelLike) -> None:
-        """Show the attention of `model`, whose buffers are made when the panel is first visible."""
+    def follow(self, views: Views) -> None:
+        """Show the values of `views`; a model whose context has grown has new buffers."""
+        self._strip.follow(views.strip)
+        if views is not self._side:
+            self._side, self._unshown = views, True
+            inspection = self._state.inspection
+            reader = views.tensor_reader
+            inspection.statistics = reader.statistics if reader is not None else {}
+        self._state.inspection.compared = "" if self._state.comparing.shown == A else self._state.comparing.label
+        self._state.inspection.subtracts = self._state.comparing.subtracts
+
+    def _follow_attention(self, views: Views) -> None:
+        """Show the attention of `views`, whose buffers are made when the panel is first visible."""
         if self._attention.visible:
-            self._attention.follow(model.attention, model.unavailable)
+            self._attention.follow(views.attention, views.unavailable)
 
     def passed(self, model: ModelLike) -> None:
         """Take note that a pass may be complete; a second note of the same pass, with its token, has no effect."""
@@ -75,14 +94,17 @@ class Displays:
         """Repaint the strip with the new colors."""
         self._strip.mapping_changed()
 
-    def frame(
-        self, model: ModelLike, updater: InspectionUpdater | None, now: float, interval: float, pass_complete: bool
-    ) -> None:
+    def frame(self, controller: RunController, updater: InspectionUpdater | None, now: float, interval: float) -> None:
         """Show the latest pass in Strip and Map, and in the inspection through `updater`.
 
-        pass_complete: whether the tensors belong to one whole pass, so that views may be painted. now, interval: in
-        seconds; updates are at least `interval` apart.
+        now, interval: in seconds; updates are at least `interval` apart.
         """
+        # Views may be painted when the tensors belong to one whole pass.
+        model, pass_complete = controller.model, controller.pass_complete
+        if self._comparer.frame(model, now, settled=not controller.settling):
+            self._compared()
+        views = self._comparer.views(model)
+        pass_complete = pass_complete and self._comparer.pass_complete
         if (self._strip.pending or self._unshown) and now - self._shown_at >= interval and pass_complete:
             self._strip.paint()
             if updater is not None:
@@ -92,15 +114,22 @@ class Displays:
             self._strip.lay_out()
             self._unshown, self._shown_at = False, now
         self._effects.frame(model)
-        self._follow_attention(model)
+        self._follow_attention(views)
         self._attention.frame(now, interval, pass_complete)
         self._attribution.follow(model)
-        self._attribution.frame(now, interval, pass_complete)
-        self._lens.frame(model, now, interval, pass_complete)
-        if model.map_source is None:
-            self._map.without_source(model.unavailable)
+        self._attribution.frame(now, interval, controller.pass_complete)
+        self._lens.frame(model, now, interval, controller.pass_complete)
+        self._map.keep(self._comparer.registries(model))
+        if views.map_source is None:
+            self._map.without_source(views.unavailable)
         else:
-            self._map.frame(model.map_source, now, interval, pass_complete)
+            self._map.frame(views.map_source, now, interval, pass_complete)
+
+    def _compared(self) -> None:
+        """Show the new values of a comparison."""
+        self._unshown = True
+        self._strip.passed()
+        self._map.passed()
 
     @property
     def pictures(self) -> tuple[Any, Any]:

@@ -114,8 +114,8 @@ class Viewer:
     def _follow_engine(self) -> None:
         """Show the tensors of the current engine, which may be a new one after a run with a longer context."""
         assert self.controller is not None
-        model, updater = self.controller.model, self.updater
-        self.state.model = model.summary
+        model, updater = self._displays.shown(self.controller.model), self.updater
+        self.state.model = self.controller.model.summary
         reader = model.tensor_reader
         if reader is not None and (updater is None or updater.tensor_reader is not reader):
             self.updater = InspectionUpdater(reader, self.state)
@@ -252,7 +252,7 @@ class Viewer:
         idle = not self.state.busy
         # The last pass is always shown; earlier ones are shown as often as the adapter can afford.
         interval = 0.0 if idle else self._pace.display_interval
-        self._displays.frame(controller.model, self.updater, now, interval, controller.pass_complete)
+        self._displays.frame(controller, self.updater, now, interval)
         if self.updater is not None:
             self.updater.frame(now, controller.pass_complete, idle)
 

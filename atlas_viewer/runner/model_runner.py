@@ -36,6 +36,7 @@ from compute.weights.checkpoint import WeightSource
 from compute.weights.fingerprint import weights_sha256
 
 from .attributions import Attributions
+from .comparisons import Comparisons
 from .lens_reader import LensReader
 from .tensor_files import TensorFiles
 from .tensor_reader import TensorReader
@@ -117,6 +118,7 @@ class ModelRunner:
         self._attention: AttentionViews | None = None  # created on first use
         self._attribution: Attributions | None = None
         self._lens: LensReader | None = None
+        self._comparisons: Comparisons | None = None
 
     @property
     def engine(self) -> Engine:
@@ -153,6 +155,13 @@ class ModelRunner:
         if self._lens is None:
             self._lens = LensReader(self._engine)
         return self._lens
+
+    @property
+    def comparisons(self) -> Comparisons:
+        """What compares the latest pass with another one."""
+        if self._comparisons is None:
+            self._comparisons = Comparisons(self._engine, self._options)
+        return self._comparisons
 
     @property
     def summary(self) -> ModelSummary:

@@ -10,6 +10,7 @@ from atlas_viewer.state.inspection import ProbedValue, TensorInfo
 from atlas_viewer.state.reader_protocols import ValueReader
 from compute.forward.engine import Engine
 from compute.models.tensor_index import TensorIndex
+from compute.views.difference import DifferencePass
 from compute.views.formula_pass import FormulaPass
 from compute.views.palettes import PALETTES
 from compute.views.probe import ProbePass
@@ -25,9 +26,10 @@ class TensorReader:
     edges: Sequence[float] = tuple(HISTOGRAM_EDGES)
     palettes: tuple[str, ...] = tuple(PALETTES)
 
-    def __init__(self, engine: Engine, strip: StripPass) -> None:
-        self._engine, self._strip = engine, strip
-        self._probes = ProbePass(engine)
+    def __init__(self, values: Engine | DifferencePass, strip: StripPass) -> None:
+        self._values, self._strip = values, strip
+        self._engine = values if isinstance(values, Engine) else None  # a difference has no formulas and no trace
+        self._probes = ProbePass(values)
         self._statistics: StatisticsPass | None = None  # created on first use
         self._formulas: FormulaPass | None = None
         self.set_color_mapping(ColorMapping())
@@ -41,7 +43,7 @@ class TensorReader:
     @property
     def formulas(self) -> FormulaPass | None:
         """The source of formulas; None when the engine keeps no activations."""
-        if self._formulas is None and self._engine.activations is not None:
+        if self._formulas is None and self._engine is not None and self._engine.activations is not None:
             self._formulas = FormulaPass(self._engine)
         return self._formulas
 
@@ -53,12 +55,12 @@ class TensorReader:
     @property
     def rows(self) -> int:
         """Number of context tokens in the latest pass."""
-        return self._engine.registry.rows
+        return self._values.registry.rows
 
     @property
     def first_position(self) -> int:
         """Absolute position of the first context token."""
-        return self._engine.registry.first_position
+        return self._values.registry.first_position
 
     @property
     def statistics(self) -> Mapping[str, TensorStatistics]:
@@ -83,7 +85,7 @@ class TensorReader:
 
     def tensors(self) -> dict[str, TensorInfo]:
         """Every tensor as it is in the latest pass."""
-        registry = self._engine.registry
+        registry = self._values.registry
         # A hidden strip is not painted: its layout may be that of an earlier pass.
         spans = {span.name: span for span in self.layout.spans if span.values == registry.count(registry[span.name])}
         kept = self._tensors
@@ -112,7 +114,7 @@ class TensorReader:
     def statistics_pass(self) -> StatisticsPass:
         """The pass that computes the statistics; recorders share it."""
         if self._statistics is None:
-            self._statistics = StatisticsPass(self._engine)
+            self._statistics = StatisticsPass(self._values)
         return self._statistics
 
     def poll_values(self) -> bool:
@@ -125,6 +127,6 @@ class TensorReader:
 
     def trace(self) -> Sequence[str]:
         """The trace's lines, from the latest statistics; empty until statistics have arrived."""
-        if self._statistics is None:
+        if self._statistics is None or self._engine is None:
             return ()
         return lines(records(self._engine, self._statistics.latest, self.layout))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from atlas_viewer.state.camera import View
@@ -30,6 +31,17 @@ if TYPE_CHECKING:
 _MIN_CONTEXT = 32
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """A map that is shown again later: a view switches between the sides of a comparison."""
+
+    registry: Registry
+    maps: MapPass | None
+    opening: tuple[Loading[MapPass], int] | None
+    refused: tuple[int, int] | None
+    rows: int
+
+
 class MapDisplay:
     """Owns the pass that paints the map, and shows it in the scene. Nothing here waits for the GPU."""
 
@@ -51,6 +63,7 @@ class MapDisplay:
         self._updates = 0
         self._rows = 0  # of the pass that the map shows
         self._updated_at = 0.0
+        self._kept: dict[int, _Kept] = {}  # maps of registries that are not shown now, by their identity
 
     @property
     def visible(self) -> bool:
@@ -90,8 +103,7 @@ class MapDisplay:
         """
         state = self._state.map
         if self._registry is not source.registry:
-            self._drop()  # it belongs to an engine that has been replaced
-            self._registry, self._no_source, state.problem = source.registry, False, ""
+            self._switch(source.registry)
         state.changed_ago = now - self._updated_at if state.changed[1] else GLOW
         if not self.visible:
             return
@@ -109,6 +121,29 @@ class MapDisplay:
         state.changed = (max(first, 0), rows) if self._glows and rows else (0, 0)
         state.changed_ago = 0.0 if state.changed[1] else GLOW
         self._rows, self._updated_at = rows, now
+
+    def keep(self, registries: Collection[Registry]) -> None:
+        """Drop the maps of all other registries: of engines that have been replaced, and comparisons that ended."""
+        wanted = {id(registry) for registry in registries}
+        self._kept = {key: kept for key, kept in self._kept.items() if key in wanted}
+        if self._registry is not None and id(self._registry) not in wanted:
+            self._drop()
+            self._registry = None
+
+    def _switch(self, registry: Registry) -> None:
+        """Show the map of another registry, the one from before if there is one."""
+        state = self._state.map
+        if self._registry is not None:
+            kept = _Kept(self._registry, self._maps, self._opening, self._refused, self._rows)
+            self._kept[id(self._registry)] = kept
+        self._drop()
+        self._registry, self._no_source, state.problem = registry, False, ""
+        known = self._kept.pop(id(registry), None)
+        if known is None:
+            return
+        self._maps, self._opening, self._refused, self._rows = known.maps, known.opening, known.refused, known.rows
+        if self._maps is not None:
+            state.show_layout(registry, self._maps.layout)
 
     def _take_center(self) -> None:
         found = self._maps.take_center() if self._maps is not None else None
@@ -149,7 +184,8 @@ class MapDisplay:
         self._shown = wanted
 
     def close(self) -> None:
-        """Release the map."""
+        """Release the maps."""
+        self._kept.clear()
         self._drop()
         self._registry = None
 
@@ -176,7 +212,7 @@ class MapDisplay:
             self._opening, state.preparing = None, None
             maps: MapPass = end.value
             self._maps = maps
-            state.lay_out(source.registry, maps.layout)
+            state.show_layout(source.registry, maps.layout)
         except AtlasError as error:
             self._drop()
             self._refused = (wanted, run)

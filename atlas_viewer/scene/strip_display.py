@@ -40,6 +40,7 @@ class StripDisplay:
         """Show what `painter` paints; a model whose context has grown has a new one."""
         if painter is not None and painter is not self._painter:
             self._painter, self._drawn, self._painted, self._shown = painter, False, False, None
+            self._stale = True
 
     def passed(self) -> None:
         """Take note that a new pass is complete."""

@@ -220,6 +220,11 @@ def rank(values: np.ndarray, *, rising: bool) -> tuple[int, ...]:
 
 
 def strongest(weights: np.ndarray, most: int = MOST_LINES) -> list[tuple[int, float]]:
-    """(index, weight) of the largest weights [n] that a line can show, at most `most`, the largest first."""
-    ranked = rank(weights, rising=False)[:most]
-    return [(index, float(weights[index])) for index in ranked if weights[index] >= LEAST_WEIGHT]
+    """(index, weight) of the largest weights [n] that a line can show, at most `most`, the largest first.
+
+    Differences of weights rank by their magnitude.
+    """
+    sizes = np.abs(weights)
+    return [
+        (index, float(weights[index])) for index in rank(sizes, rising=False)[:most] if sizes[index] >= LEAST_WEIGHT
+    ]

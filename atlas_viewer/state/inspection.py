@@ -140,6 +140,8 @@ class Inspection:
     trace_filter: str = ""
     trace_path: str = "trace.txt"
     note: str = ""  # the outcome of the last save
+    compared: str = ""  # what the values are while they are not those of the step on screen, such as "A - B"
+    subtracts: bool = False  # whether they are differences, which have both signs
 
     @property
     def focus(self) -> TensorIndex | None:

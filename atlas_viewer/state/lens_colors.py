@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from compute.views.attention_colors import ATTENTION_COLORS
+from compute.views.attention_colors import ATTENTION_COLORS, AttentionColors
 from compute.views.palettes import Rgb, contrast
 
 _KNOWN: dict[str, Rgb] = {"dark": (1.0, 0.56, 0.16), "light": (0.86, 0.33, 0.0)}
@@ -23,6 +23,7 @@ class LensColors:
     unknown: Rgb
     broken: Rgb
     known: Rgb
+    signed: AttentionColors
 
     def of(self, level: float) -> Rgb:
         """The color at `level`, 0 to 1; NaN is not finite."""
@@ -35,6 +36,10 @@ class LensColors:
         red, green, blue = (a + (b - a) * part for a, b in zip(low, high, strict=True))
         return (red, green, blue)
 
+    def difference(self, level: float) -> Rgb:
+        """The color of a difference from -1 to 1; NaN is not finite."""
+        return self.broken if math.isnan(level) else self.signed.difference(level, 1.0)
+
     def agreement(self, agrees: bool) -> Rgb:
         """The color of a cell whose likeliest token is that of the last point, or is not."""
         return self.of(_AGREES if agrees else 0.0)
@@ -42,7 +47,7 @@ class LensColors:
 
 def _colors(theme: str) -> LensColors:
     colors = ATTENTION_COLORS[theme]
-    return LensColors(colors.weights, colors.later, colors.broken, _KNOWN[theme])
+    return LensColors(colors.weights, colors.later, colors.broken, _KNOWN[theme], colors)
 
 
 LENS_COLORS = {theme: _colors(theme) for theme in ATTENTION_COLORS}

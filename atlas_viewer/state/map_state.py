@@ -234,6 +234,17 @@ class MapState:
         if self.layout is not None:
             show(self.camera, viewport, self.layout, *self.size)
 
+    def show_layout(self, registry: Registry, layout: MapLayout) -> None:
+        """Adopt the layout of another map. One like the present layout leaves the view as it is."""
+        known = self.layout
+        same = known is not None and (known.width, known.height, known.context) == (
+            layout.width, layout.height, layout.context,
+        )  # fmt: skip
+        if same and known is not None and known.placements == layout.placements:
+            self.registry, self.layout, self.problem = registry, layout, ""
+        else:
+            self.lay_out(registry, layout)
+
     def lay_out(self, registry: Registry, layout: MapLayout) -> None:
         """Adopt a new layout. The visible values stay visible, in the history as well."""
         before, poses = (self.registry, self.layout), [self.camera.pose, *self.view_history.poses]

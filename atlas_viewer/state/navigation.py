@@ -8,6 +8,7 @@ from .map_addresses import made_by, source_range
 from .state import State
 
 ATLAS, MAP, ATTENTION, ATTRIBUTION, LENS = "Atlas", "Map", "Attention", "Attribution", "Lens"
+COMPARE = "Compare"
 
 
 def on_map(state: State) -> bool:
@@ -74,6 +75,12 @@ def open_attribution(state: State) -> None:
 def open_lens(state: State) -> None:
     """Bring Lens to the front."""
     state.ui.front = state.ui.view = LENS
+
+
+def open_compare(state: State) -> None:
+    """Bring Compare to the front."""
+    state.ui.hidden.discard(COMPARE)
+    state.ui.front = COMPARE
 
 
 def arrive(state: State) -> None:

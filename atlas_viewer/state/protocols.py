@@ -22,6 +22,7 @@ from compute.views.map_pass import MapPass
 from compute.views.strip_layout import StripLayout
 
 from .attribution_protocols import AttributionSource
+from .comparison_protocols import ComparisonSource
 from .reader_protocols import LensSource, TensorReaderLike
 from .state import ModelSummary
 from .tensor_save import Scheme
@@ -305,6 +306,10 @@ class ModelLike(Protocol):
     @property
     def attention(self) -> AttentionViews | None:
         """The views of attention; None when there are no values. Different ones once the context has grown."""
+
+    @property
+    def comparisons(self) -> ComparisonSource | None:
+        """What compares passes; None when there are no values. A different one once the context has grown."""
 
     @property
     def attribution(self) -> AttributionSource | None:

@@ -18,6 +18,7 @@ from .attribution_view import AttributionView
 from .camera import StripCamera
 from .candidates import LogitsView
 from .chat_draft import ChatDraft
+from .comparing import Comparing
 from .distribution import Distribution
 from .edit_list import EditList
 from .edit_menu import EditMenu
@@ -111,6 +112,7 @@ class State:
     attention: AttentionView = field(default_factory=AttentionView)
     attribution: AttributionView = field(default_factory=AttributionView)
     lens: LensView = field(default_factory=LensView)
+    comparing: Comparing = field(default_factory=Comparing)
     inspection: Inspection = field(default_factory=Inspection)
     selected: Selection = NOTHING  # stays until Escape or another selection
     hovered: Selection = NOTHING  # what the mouse is over in this frame; cleared before the panels are drawn

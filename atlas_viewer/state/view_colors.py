@@ -34,6 +34,8 @@ def one_signed(inspection: Inspection) -> OneSigned:
     Attention patterns are probabilities; of other tensors, the statistics decide. The latest result is kept, because
     every frame asks for it.
     """
+    if inspection.subtracts:
+        return ()
     names = tuple(inspection.tensors)
     if not _latest or _latest[0][0] is not inspection.statistics or _latest[0][1] != names:
         _latest[:] = [(inspection.statistics, names, _one_signed(inspection))]
@@ -55,7 +57,7 @@ def ends(inspection: Inspection, name: str) -> tuple[float, float] | None:
     known = inspection.statistics.get(name)
     if known is not None:
         return known.min, known.max
-    info = inspection.tensors.get(name)
+    info = None if inspection.subtracts else inspection.tensors.get(name)
     return (0.0, 1.0) if info is not None and len(info.shape) == 3 else None
 
 
@@ -76,7 +78,7 @@ def axis_of(inspection: Inspection, name: str | None, center: LogitsCenter | Non
         if found is None:
             return None
         low, high = found
-        if low < high and (low >= 0 or high <= 0):
+        if low < high and (low >= 0 or high <= 0) and not inspection.subtracts:
             return RangeAxis(low, high, mapping.curve, True)
         high = max(abs(low), abs(high), 1e-12)
         return RangeAxis(-high, high, mapping.curve, False)

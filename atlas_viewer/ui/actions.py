@@ -15,6 +15,7 @@ from .action import Action
 from .attention_actions import next_order, next_step
 from .attribution_actions import can_explain, next_section, open_largest, reset_aim
 from .color_actions import adjust, next_chip_color, next_curve, next_palette, next_range, reset_colors, toggle_sampling
+from .compare_actions import COMPARE_ACTIONS
 from .edit_actions import EDIT_ACTIONS
 from .file_actions import choose_in_window, choose_model, choose_picture, choose_recording, open_save
 from .lens_actions import next_lens_color
@@ -250,6 +251,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("attribution.section", "Next section of Attribution", "View", next_section, "Shift+Y"),
     Action("attribution.head", "Open the head that adds most", "View", open_largest, "Ctrl+Y", can_explain),
     Action("attribution.reset", "Attribution of the token of the step shown", "View", reset_aim, "Alt+Y"),
+    *COMPARE_ACTIONS,
     Action("logits.find", "Find a token in the logits", "View", _find_token, "Ctrl+F", has_steps, anywhere=True),
     Action("logits.ladder", "Open or close the sampling ladder", "View", ladder, "S", has_steps),
     Action("logits.before", "Compare with the previous step", "View", compare_with_previous, "B", has_steps),

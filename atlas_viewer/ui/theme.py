@@ -26,6 +26,7 @@ class Colors:
     on_primary: ImVec4
     mark: ImVec4  # outlines of what the selection highlights
     edit: ImVec4  # what edits have changed
+    differs: ImVec4  # what differs between A and B
     error: ImVec4
     error_back: ImVec4
     text: ImVec4
@@ -53,6 +54,7 @@ THEMES = {
         on_primary=ImVec4(0.97, 0.98, 1.00, 1.0),
         mark=ImVec4(0.72, 1.00, 0.25, 1.0),
         edit=ImVec4(1.00, 0.42, 0.86, 1.0),
+        differs=ImVec4(0.25, 0.88, 0.78, 1.0),
         error=ImVec4(1.00, 0.45, 0.42, 1.0),
         error_back=ImVec4(0.24, 0.09, 0.10, 1.0),
         text=ImVec4(0.90, 0.92, 0.95, 1.0),
@@ -78,6 +80,7 @@ THEMES = {
         on_primary=ImVec4(1.0, 1.0, 1.0, 1.0),
         mark=ImVec4(0.13, 0.48, 0.02, 1.0),
         edit=ImVec4(0.70, 0.05, 0.55, 1.0),
+        differs=ImVec4(0.00, 0.44, 0.40, 1.0),
         error=ImVec4(0.76, 0.11, 0.10, 1.0),
         error_back=ImVec4(1.00, 0.89, 0.88, 1.0),
         text=ImVec4(0.09, 0.11, 0.14, 1.0),

@@ -90,7 +90,7 @@ def divergence(a: np.ndarray, b: np.ndarray) -> float:
 
     A logit of -inf is a probability of 0; the result is infinite when A has a token that B has not.
     """
-    p, q = _log_probabilities(a), _log_probabilities(b)
+    p, q = log_probabilities(a), log_probabilities(b)
     if np.isnan(p).any() or np.isnan(q).any():
         return math.nan
     taken = p > -np.inf
@@ -101,7 +101,7 @@ def divergence(a: np.ndarray, b: np.ndarray) -> float:
 
 def token_changes(a: np.ndarray, b: np.ndarray, top: int) -> list[TokenChange]:
     """The tokens whose probability changed most, without their texts."""
-    p, q = np.exp(_log_probabilities(a)), np.exp(_log_probabilities(b))
+    p, q = np.exp(log_probabilities(a)), np.exp(log_probabilities(b))
     apart = np.nan_to_num(np.abs(p - q), nan=-1.0)
     order = np.argsort(-apart, kind="stable")[:top]
     return [
@@ -111,7 +111,8 @@ def token_changes(a: np.ndarray, b: np.ndarray, top: int) -> list[TokenChange]:
     ]
 
 
-def _log_probabilities(logits: np.ndarray) -> np.ndarray:
+def log_probabilities(logits: np.ndarray) -> np.ndarray:
+    """The logarithm of the softmax of a row of logits, float64; NaN when a logit is NaN or infinite."""
     x = logits.astype(np.float64)
     with np.errstate(invalid="ignore"):
         shifted = x - x.max()

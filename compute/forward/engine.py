@@ -34,6 +34,8 @@ from .rows_program import RowsProgram
 class Engine:
     """GPT-2 on the GPU. `context` is the longest context that it can run, in tokens."""
 
+    subtraction = None  # see `PassTensors`
+
     def __init__(self, memory: ModelMemory, sampler: Sampler, programs: ProgramChoice) -> None:
         """Takes parts that are already on the GPU: `load` makes them."""
         self._memory, self._programs = memory, programs
@@ -71,6 +73,20 @@ class Engine:
     def program(self, kind: type[Program], rows: int, team: tuple[int, bool] = NO_SUBGROUPS) -> Program:
         """A program over the engine's weights and buffers for up to `rows` rows; team: see `team_size`."""
         return self._memory.program(kind, rows, team)
+
+    def twin(self) -> Engine:
+        """Another engine on the same weights, with activations, caches, a history and edits of its own.
+
+        Raises `MemoryBudgetError` when they do not fit beside this one.
+        """
+        return finished(self.twinning())
+
+    def twinning(self) -> Loading[Engine]:
+        """The same in steps, between which a window can draw."""
+        memory = self._memory.twin()
+        shared = memory.shared
+        sampler = Sampler(memory.kernels, memory.config.vocabulary, shared.state, shared.logits, shared.history)
+        return Engine(memory, sampler, (yield from self._programs.over(memory)))
 
     @property
     def decode(self) -> Program:

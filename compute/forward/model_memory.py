@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TypeVar
 
 import numpy as np
 import wgpu
 
-from compute.errors import CheckpointError, UsageError, option
+from compute.errors import CheckpointError, MemoryBudgetError, UsageError, option
 from compute.gpu.device import shared_device
 from compute.gpu.kernels import Kernels, shared_kernels
 from compute.gpu.loading import Loading
 from compute.gpu.subgroups import NO_SUBGROUPS
 from compute.gpu.wgpu_native import ComputeEncoder, Dispatch
+from compute.io.size_text import size_text
 from compute.models.architectures import describe
 from compute.models.config import ModelConfig
 from compute.models.description import Description
@@ -24,10 +25,10 @@ from compute.weights.checkpoint import WeightSource
 from compute.weights.limits import unsupported_reason
 from compute.weights.upload import WeightUpload, weight_layout
 
-from .activation_buffers import Activations
+from .activation_buffers import Activations, kept_columns
 from .edit_points import EditPoints
 from .load_options import LoadOptions
-from .memory_budget import available_bytes, check_budget
+from .memory_budget import available_bytes, check_budget, free_bytes
 from .program import Program
 from .program_buffers import ProgramBuffers
 
@@ -85,6 +86,27 @@ class ModelMemory:
     def write_state(self, state: bytes) -> None:
         """Write the state that dispatches read that are submitted from now on."""
         self.device.queue.write_buffer(self.shared.state, 0, state)
+
+    def twin(self) -> ModelMemory:
+        """The same weights with other activations and program buffers, of which `nbytes` is the size.
+
+        Raises `MemoryBudgetError` when they do not fit beside these.
+        """
+        description, context = self.description, self.context
+        columns = sum(sum(section.values()) for section in kept_columns(description)) if self.activations else 0
+        caches = sum(8 * attention.columns for attention in description.attention) * context
+        needed, free = 4 * context * columns + caches, free_bytes(self.device.adapter, self.nbytes)
+        if free is not None and needed > free:
+            raise MemoryBudgetError(
+                f"a second run needs {size_text(needed)} of GPU memory beside the model, {size_text(free)} are free:"
+                f" use a shorter context ({option('context')}) or a smaller model"
+            )
+        return replace(
+            self,
+            activations=Activations(self.device, description, context) if self.activations else None,
+            shared=ProgramBuffers.create(self.device, description, context, textures=self.layout == "texture"),
+            nbytes=needed,
+        )
 
     def run(self, dispatches: Sequence[Dispatch]) -> None:
         """Submit dispatches. Does not wait for them."""

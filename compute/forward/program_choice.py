@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from compute.errors import UsageError, option
 from compute.gpu.device import adapter_name
@@ -33,6 +33,14 @@ class ProgramChoice:
     prefill: RowsProgram  # many rows
     decode_seconds: float
     prefill_seconds: float
+
+    def over(self, memory: ModelMemory) -> Loading[ProgramChoice]:
+        """The same programs over other buffers of the same model."""
+        one, many = self.decode, self.prefill
+        yield _COMPILING, 0.0
+        decode = memory.program(type(one), one.rows, one.team)
+        yield _COMPILING, 0.5
+        return replace(self, decode=decode, prefill=memory.program(type(many), many.rows, many.team))
 
 
 def choose_programs(memory: ModelMemory, sampler: Sampler, options: LoadOptions) -> Loading[ProgramChoice]:

@@ -9,6 +9,7 @@ import numpy as np
 import wgpu
 
 from compute.forward.engine import Engine
+from compute.forward.pass_tensors import PassTensors
 from compute.gpu.wgpu_native import poll
 from compute.views.attention_colors import ATTENTION_COLORS
 from compute.views.attention_head import MASKED, SCORES, WEIGHTS, AttentionHead, HeadLine, MatrixPicture
@@ -40,7 +41,7 @@ def all_weights(engine: Engine) -> np.ndarray:
     return np.concatenate(found)
 
 
-def read_picture(engine: Engine, texture: wgpu.GPUTexture) -> np.ndarray:
+def read_picture(engine: PassTensors, texture: wgpu.GPUTexture) -> np.ndarray:
     """uint8 [height, width, 4]. Blocks."""
     width, height = texture.size[:2]
     layout = {"bytes_per_row": 4 * width, "rows_per_image": height}
@@ -56,19 +57,19 @@ def finish(wall: AttentionWall) -> int:
     return count
 
 
-def read_statistics(engine: Engine, wall: AttentionWall) -> HeadStatistics:
+def read_statistics(engine: PassTensors, wall: AttentionWall) -> HeadStatistics:
     """The statistics of the rows computed so far. Blocks."""
     assert wall.request_statistics()
     return _arrived(engine, wall.take_statistics)
 
 
-def read_line(engine: Engine, head: AttentionHead, query: int, key: int) -> HeadLine:
+def read_line(engine: PassTensors, head: AttentionHead, query: int, key: int) -> HeadLine:
     """A query's row and a key's column. Blocks."""
     assert head.request_line(query, key)
     return _arrived(engine, head.take_line)
 
 
-def _arrived(engine: Engine, take: Callable[[], T | None]) -> T:
+def _arrived(engine: PassTensors, take: Callable[[], T | None]) -> T:
     while (found := take()) is None:
         poll(engine.device, wait=True)
     return found

@@ -42,6 +42,11 @@ class AttentionColors:
         share = min(abs(value) / max(peak, 1e-30), 1.0)
         return _mixed(*(self.negative if value < 0 else self.positive), share)
 
+    def difference(self, value: float, most: float) -> Rgb:
+        """The color of a difference of at most `most` either way, as the shader computes it."""
+        share = math.sqrt(min(abs(value) / max(most, 1e-30), 1.0)) if math.isfinite(value) else value
+        return self.score(math.copysign(share, value), 1.0)
+
 
 ATTENTION_COLORS: dict[str, AttentionColors] = {
     "dark": AttentionColors(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import wgpu
 
-from compute.forward.engine import Engine
+from compute.forward.pass_tensors import PassTensors
 from compute.gpu.async_readback import AsyncReadback
 from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import ComputeEncoder, Dispatch
@@ -56,7 +56,7 @@ class HeadLine:
 class AttentionHead:
     """The matrices of the head that `select` chose, float32 [context, context] each."""
 
-    def __init__(self, engine: Engine, most: int | None = None) -> None:
+    def __init__(self, engine: PassTensors, most: int | None = None) -> None:
         """Allocates buffers; computes nothing yet. The model must have attention. most: see `AttentionWall`."""
         self._engine, self.layers = engine, engine.description.attention
         self.layer = self.head = 0
@@ -89,6 +89,8 @@ class AttentionHead:
         self._readback: AsyncReadback[HeadLine] = AsyncReadback(device, "attention line")
         self._textures: dict[int, wgpu.GPUTexture] = {}  # by step
         self._paintings: dict[tuple[int, bool], tuple[wgpu.GPUBuffer, Dispatch]] = {}
+        self._minus: dict[str, Resource] = {}  # what pictures subtract
+        self._relative = False
 
     def select(self, layer: int, head: int) -> None:
         """Choose a head."""
@@ -238,8 +240,12 @@ class AttentionHead:
             params = self._engine.device.create_buffer(
                 label="matrix params", size=32, usage=usage.UNIFORM | usage.COPY_DST
             )
-            bound = {"params": params, "colors": self._uniforms["colors"], "picture": texture, **self._matrices}
-            kernel = self._engine.kernels.get("attention/matrix", context=self._engine.context, pooled=pooled)
+            shared: dict[str, Resource] = {"params": params, "colors": self._uniforms["colors"], "picture": texture}
+            bound = {**shared, **self._matrices, **self._minus}
+            kernel = self._engine.kernels.get(
+                "attention/matrix", context=self._engine.context, pooled=pooled,
+                difference=bool(self._minus), relative=self._relative,
+            )  # fmt: skip
             self._paintings[step, pooled] = params, kernel.dispatch((-(-side // 64), side, 1), bound)
         return texture, *self._paintings[step, pooled]
 
@@ -247,6 +253,6 @@ class AttentionHead:
 class AttentionViews:
     """The wall of all heads and the matrices of one. `head` is None for a model without attention."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: PassTensors) -> None:
         self.wall = AttentionWall(engine)
         self.head = AttentionHead(engine) if self.wall.layers else None

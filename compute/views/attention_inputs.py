@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from compute.forward.attention_kernels import attention_values, heads_values, source_columns
-from compute.forward.engine import Engine
+from compute.forward.pass_tensors import PassTensors
 from compute.forward.program import resource
 from compute.gpu.kernels import Resource
 from compute.models.operations import Attention
 
 
-def head_values(engine: Engine, attention: Attention) -> dict[str, str | int | float | bool]:
+def head_values(engine: PassTensors, attention: Attention) -> dict[str, str | int | float | bool]:
     """What kernels that recompute attention must know about a layer."""
     return {
         "context": engine.context,
@@ -19,7 +19,7 @@ def head_values(engine: Engine, attention: Attention) -> dict[str, str | int | f
     }
 
 
-def query_and_key(engine: Engine, attention: Attention) -> dict[str, Resource]:
+def query_and_key(engine: PassTensors, attention: Attention) -> dict[str, Resource]:
     """The activations that contain the queries and the keys of a layer."""
     return {
         f"{name}_of_rows": resource(engine.registry[heads.source].storage.shards[0])

@@ -13,7 +13,7 @@ import numpy as np
 import wgpu
 
 from compute.forward.edit_points import NOWHERE
-from compute.forward.engine import Engine
+from compute.forward.pass_tensors import PassTensors
 from compute.gpu.async_readback import AsyncReadback
 from compute.gpu.device import is_software
 from compute.gpu.kernels import Resource
@@ -69,7 +69,7 @@ class HeadStatistics:
 class AttentionWall:
     """The tiles of all heads. `layers` has the attention of each layer; it is empty for a model without attention."""
 
-    def __init__(self, engine: Engine, most: int | None = None) -> None:
+    def __init__(self, engine: PassTensors, most: int | None = None) -> None:
         """Allocates buffers; computes nothing yet.
 
         most: products of one channel that one update may compute, by default as many as fit into a frame.
@@ -103,6 +103,8 @@ class AttentionWall:
         self._readback: AsyncReadback[HeadStatistics] = AsyncReadback(device, "attention statistics")
         self._texture: wgpu.GPUTexture | None = None
         self._paintings: dict[bool, Dispatch] = {}  # into that texture; by whether pixels show several cells
+        self._minus: dict[str, Resource] = {}  # what pictures subtract
+        self._relative = False
 
     def _row_dispatches(self) -> list[tuple[Attention, Dispatch]]:
         engine, found, first = self._engine, [], 0
@@ -269,8 +271,11 @@ class AttentionWall:
                 "order": self._order,
                 "tiles": self._tiles,
                 "picture": self._texture,
+                **self._minus,
             }
-            kernel = self._engine.kernels.get("attention/wall", tile=TILE, pooled=pooled)
+            kernel = self._engine.kernels.get(
+                "attention/wall", tile=TILE, pooled=pooled, difference=bool(self._minus), relative=self._relative
+            )
             self._paintings[pooled] = kernel.dispatch((-(-picture.width // 64), picture.height, 1), bound)
         return self._paintings[pooled]
 
@@ -289,7 +294,7 @@ class EditedAttention:
         return bool(self.bindings)
 
 
-def edited_attention(engine: Engine, attention: Attention) -> EditedAttention:
+def edited_attention(engine: PassTensors, attention: Attention) -> EditedAttention:
     """What the edits in force change inside this attention."""
     found = engine.attention_points(attention)
     if found is None:
@@ -298,7 +303,7 @@ def edited_attention(engine: Engine, attention: Attention) -> EditedAttention:
     return EditedAttention(scores, pattern, points.edits.bindings)
 
 
-def products_of(engine: Engine) -> int:
+def products_of(engine: PassTensors) -> int:
     """Products of one channel of a query and a key that one update may compute within a frame."""
     return _PRODUCTS_SOFTWARE if is_software(engine.device.adapter) else _PRODUCTS
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from compute.forward.engine import Engine
+from compute.forward.pass_tensors import PassTensors
 from compute.gpu.async_readback import AsyncReadback
 
 
 class LogitsReadback:
     """Reads back the logits of the whole vocabulary."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: PassTensors) -> None:
         self._engine = engine
         self._readback: AsyncReadback[np.ndarray] = AsyncReadback(engine.device, "all logits")
 

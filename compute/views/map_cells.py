@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import wgpu
 
-from compute.forward.engine import Engine
+from compute.forward.pass_tensors import PassTensors
 from compute.forward.program import resource
 from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
@@ -43,7 +43,7 @@ class CellPainters:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: PassTensors,
         layout: MapLayout,
         patterns: PatternStore,
         shared: Mapping[str, Resource],

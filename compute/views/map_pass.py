@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import numpy as np
 import wgpu
 
-from compute.forward.engine import Engine
 from compute.forward.memory_budget import check_map_budget, free_bytes
+from compute.forward.pass_tensors import PassTensors
 from compute.gpu.async_readback import AsyncReadback
 from compute.gpu.kernels import Resource
 from compute.gpu.loading import Loading, finished
@@ -32,7 +32,7 @@ _TRIAL = 8  # width and height in pixels of a picture that warms up a pipeline
 _TRIAL_CELLS = (8.0, 80.0)  # cell sizes in pixels, without and with digits
 
 
-def map_bytes(engine: Engine, layout: MapLayout) -> int:
+def map_bytes(engine: PassTensors, layout: MapLayout) -> int:
     """GPU memory in bytes that a map adds to the engine, without the picture."""
     count, size = pattern_buffers(engine, layout.context)
     return pyramid_bytes(layout) + count * size
@@ -46,7 +46,7 @@ class MapPass:
     `nbytes` is the GPU memory that it adds to the engine, without the picture.
     """
 
-    def __init__(self, engine: Engine, glyphs: np.ndarray, patterns: PatternStore, pyramid: MapPyramid) -> None:
+    def __init__(self, engine: PassTensors, glyphs: np.ndarray, patterns: PatternStore, pyramid: MapPyramid) -> None:
         """Use `load`. pyramid: already includes the weights; glyphs: as in `load`."""
         device = engine.device
         self.engine = engine
@@ -71,7 +71,7 @@ class MapPass:
         self._cells: CellPainters | None = None
 
     @classmethod
-    def load(cls, engine: Engine, glyphs: np.ndarray, layout: MapLayout) -> MapPass:
+    def load(cls, engine: PassTensors, glyphs: np.ndarray, layout: MapLayout) -> MapPass:
         """A map of `layout`, which must be the engine's. Submits the work for the weights without waiting.
 
         Of a context longer than the layout's, only the first rows are shown. glyphs: pictures of `map_digits.GLYPHS`
@@ -81,7 +81,7 @@ class MapPass:
         return finished(cls._with_weights(engine, glyphs, layout))
 
     @classmethod
-    def loading(cls, engine: Engine, glyphs: np.ndarray, layout: MapLayout) -> Loading[MapPass]:
+    def loading(cls, engine: PassTensors, glyphs: np.ndarray, layout: MapLayout) -> Loading[MapPass]:
         """Like `load`, in steps that create at most one pipeline or submit little work, so a window can draw between
         them. It also creates all pipelines that pictures need."""
         made = yield from cls._with_weights(engine, glyphs, layout)
@@ -89,7 +89,7 @@ class MapPass:
         return made
 
     @classmethod
-    def _with_weights(cls, engine: Engine, glyphs: np.ndarray, layout: MapLayout) -> Loading[MapPass]:
+    def _with_weights(cls, engine: PassTensors, glyphs: np.ndarray, layout: MapLayout) -> Loading[MapPass]:
         check_map_budget(map_bytes(engine, layout), free_bytes(engine.device.adapter, engine.gpu_bytes))
         patterns = PatternStore(engine, layout.context)
         pyramid = MapPyramid(engine, layout, patterns)

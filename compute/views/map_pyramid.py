@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import wgpu
 
-from compute.forward.engine import Engine
+from compute.forward.pass_tensors import PassTensors
 from compute.forward.program import resource
 from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
@@ -66,7 +66,7 @@ class MapPyramid:
     padding.
     """
 
-    def __init__(self, engine: Engine, layout: MapLayout, patterns: PatternStore) -> None:
+    def __init__(self, engine: PassTensors, layout: MapLayout, patterns: PatternStore) -> None:
         """Allocates. Submit all work of `opening` before anything else."""
         self._engine, self.layout, self._patterns = engine, layout, patterns
         device = engine.device

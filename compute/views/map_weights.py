@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import wgpu
 
-from compute.forward.engine import Engine
+from compute.forward.pass_tensors import PassTensors
 from compute.forward.program import resource
 from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
@@ -31,7 +31,12 @@ def packs_of(storage: TensorStorage, columns: int) -> int:
 
 
 def weight_blocks(
-    engine: Engine, layout: MapLayout, pyramid: wgpu.GPUTexture, tensor: Tensor, placement_words: list[int], most: float
+    engine: PassTensors,
+    layout: MapLayout,
+    pyramid: wgpu.GPUTexture,
+    tensor: Tensor,
+    placement_words: list[int],
+    most: float,
 ) -> Iterator[Dispatch]:
     """Dispatches that add a weight, in parts that each cost roughly `most` or less; created lazily."""
     storage = tensor.storage

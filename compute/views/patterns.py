@@ -8,8 +8,8 @@ import numpy as np
 import wgpu
 
 from compute.forward.edit_points import NOWHERE
-from compute.forward.engine import Engine
 from compute.forward.pass_plan import ONE_SEQUENCE
+from compute.forward.pass_tensors import PassTensors
 from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
 from compute.models.registry import Tensor
@@ -26,7 +26,7 @@ class PatternStore:
     layers fit, a requested layer replaces the least recently used one.
     """
 
-    def __init__(self, engine: Engine, context: int, budget: int | None = None) -> None:
+    def __init__(self, engine: PassTensors, context: int, budget: int | None = None) -> None:
         """Allocates the buffers; computes nothing yet. budget: in bytes, by default 1 GiB."""
         self._engine, self._context = engine, context
         self.tensors = [tensor for tensor in engine.registry if tensor.heads]
@@ -40,7 +40,7 @@ class PatternStore:
         self.nbytes = size * count
         self._names: dict[int, str] = {}  # tensor by slot, the most recently used last
         self._complete: set[str] = set()  # names of patterns whose buffer contains all rows
-        self._dispatches: dict[tuple[str, int], tuple[wgpu.GPUBuffer, Dispatch]] = {}  # by tensor and buffer
+        self._works: dict[tuple[str, int], PatternWork] = {}  # by tensor and buffer
         self._edit_changes = 0  # for which they were made
 
     def invalidate(self) -> None:
@@ -57,7 +57,7 @@ class PatternStore:
         if first == 0:
             self._complete.add(tensor.name)
         params = pattern_params(first, self.stride)
-        return buffer, [self._work(tensor, params, end - first, buffer)] if end > first else []
+        return buffer, self._work(tensor, params, end - first, buffer) if end > first else []
 
     def sequences(self, tensor: Tensor, first: int, end: int, sequence: int) -> tuple[wgpu.GPUBuffer, list[Dispatch]]:
         """As `rows` after a pass over sequences of `sequence` rows each, whose keys are counted from their own start.
@@ -67,7 +67,7 @@ class PatternStore:
         buffer = self._take(tensor)
         self._complete.discard(tensor.name)
         params = pattern_params(first, row_of_keys(sequence), sequence=sequence)
-        return buffer, [self._work(tensor, params, end - first, buffer)]
+        return buffer, self._work(tensor, params, end - first, buffer)
 
     def _take(self, tensor: Tensor) -> wgpu.GPUBuffer:
         """The buffer of this pattern, which it gets from the least recently used one if it has none."""
@@ -85,22 +85,53 @@ class PatternStore:
         rows = min(self._engine.registry.rows, self._context)
         return self.rows(tensor, rows if tensor.name in self._complete else 0, rows)
 
-    def _work(self, tensor: Tensor, values: np.ndarray, rows: int, target: wgpu.GPUBuffer) -> Dispatch:
-        """The dispatch that writes `rows` rows of a pattern to `target`; values: see `pattern_params`."""
+    def _work(self, tensor: Tensor, values: np.ndarray, rows: int, target: wgpu.GPUBuffer) -> list[Dispatch]:
+        """The dispatches that write `rows` rows of a pattern to `target`; values: see `pattern_params`."""
         if self._edit_changes != self._engine.edit_changes:
-            self._dispatches.clear()
+            self._works.clear()
             self._edit_changes = self._engine.edit_changes
         key = (tensor.name, id(target))
-        if key not in self._dispatches:
-            usage = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
-            params = self._engine.device.create_buffer(label="pattern rows", size=16, usage=usage)
-            self._dispatches[key] = params, pattern_row(self._engine, tensor, params, target, kept=self._context)
-        params, dispatch = self._dispatches[key]
-        self._engine.device.queue.write_buffer(params, 0, values)
-        return dataclasses.replace(dispatch, groups=(tensor.heads, rows, 1))
+        if key not in self._works:
+            self._works[key] = PatternWork(self._engine, tensor, target, self._context)
+        return self._works[key].rows(values, rows)
 
 
-def pattern_buffers(engine: Engine, context: int, budget: int | None = None) -> tuple[int, int]:
+class PatternWork:
+    """The work that writes rows of one pattern to a buffer, float32 [heads, kept, stride]."""
+
+    def __init__(self, engine: PassTensors, tensor: Tensor, target: wgpu.GPUBuffer, kept: int) -> None:
+        self._queue, self._heads, self._kept = engine.device.queue, tensor.heads, kept
+        usage = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
+        self._params = engine.device.create_buffer(label="pattern rows", size=16, usage=usage)
+        self._subtraction = engine.subtraction
+        if self._subtraction is None:
+            self._patterns = [pattern_row(engine, tensor, self._params, target, kept=kept)]
+            return
+        both = self._subtraction.scratch(target.size)
+        self._patterns = [
+            pattern_row(side, side.registry[tensor.name], self._params, buffer, kept=kept)
+            for side, buffer in zip((self._subtraction.a, self._subtraction.b), both, strict=True)
+        ]
+        stride = row_of_keys(engine.context)
+        self._columns = stride
+        self._rows = engine.device.create_buffer(label="compared rows", size=16, usage=usage)
+        bound: dict[str, Resource] = {"params": self._rows, "a": both[0], "b": both[1], "result": target}
+        self._difference = engine.kernels.get("compare/difference", columns=stride).dispatch((1, 1, 1), bound)
+
+    def rows(self, params: np.ndarray, count: int) -> list[Dispatch]:
+        """The dispatches for `count` rows. params: see `pattern_params`."""
+        self._queue.write_buffer(self._params, 0, params)
+        work = [dataclasses.replace(pattern, groups=(self._heads, count, 1)) for pattern in self._patterns]
+        if self._subtraction is not None:
+            first, base = params.tolist()[:2]
+            words = [first - base, self._kept * self._columns, self._subtraction.relative, 0]
+            self._queue.write_buffer(self._rows, 0, np.asarray(words, np.uint32))
+            groups = (-(-self._columns // 64), count, self._heads)
+            work.append(dataclasses.replace(self._difference, groups=groups))
+        return work
+
+
+def pattern_buffers(engine: PassTensors, context: int, budget: int | None = None) -> tuple[int, int]:
     """The number of buffers of a `PatternStore`, and the size of each in bytes."""
     heads = [tensor.heads for tensor in engine.registry if tensor.heads]
     size = 4 * max(heads, default=0) * context * row_of_keys(engine.context)
@@ -118,7 +149,7 @@ def pattern_params(first: int, stride: int, *, base: int = 0, sequence: int = ON
 
 
 def pattern_row(
-    engine: Engine, tensor: Tensor, params: wgpu.GPUBuffer, target: wgpu.GPUBuffer, *, kept: int
+    engine: PassTensors, tensor: Tensor, params: wgpu.GPUBuffer, target: wgpu.GPUBuffer, *, kept: int
 ) -> Dispatch:
     """The dispatch that writes one row of a pattern, for all heads, to `target`: float32 [heads, kept, stride].
 

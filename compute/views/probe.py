@@ -11,7 +11,7 @@ import numpy as np
 import wgpu
 
 from compute.errors import UsageError
-from compute.forward.engine import Engine
+from compute.forward.pass_tensors import PassTensors
 from compute.gpu.async_readback import AsyncReadback
 from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
@@ -19,7 +19,7 @@ from compute.models.registry import Tensor
 from compute.models.tensor_index import TensorIndex, flat_index, is_inside, multi_index
 
 from .block_value import BlockValue, block_value
-from .patterns import pattern_params, pattern_row, row_of_keys
+from .patterns import PatternWork, pattern_params, row_of_keys
 
 MOST = 64  # maximum number of watched probes
 _WORDS = 6 * MOST  # of results: value and index of each probe, then how quantized values are stored
@@ -43,7 +43,7 @@ class ProbeValue:
 class ProbePass:
     """Keeps the `values` of the watched probes up to date with the latest pass."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: PassTensors) -> None:
         self._engine = engine
         self.values: dict[TensorIndex, ProbeValue] = {}
         self._watched: tuple[TensorIndex, ...] = ()
@@ -160,9 +160,6 @@ class ProbePass:
         head, query, column = probe.index
         device, stride = self._engine.device, row_of_keys(self._engine.context)
         keys = device.create_buffer(size=4 * tensor.heads * stride, usage=wgpu.BufferUsage.STORAGE)
-        params = device.create_buffer_with_data(
-            data=pattern_params(query, stride, base=query), usage=wgpu.BufferUsage.UNIFORM
-        )
         words = np.asarray([0, 1, head * stride + column, slot, 1, 0, 0, 0], np.uint32)
         resources: dict[str, Resource] = {
             "params": device.create_buffer_with_data(data=words, usage=wgpu.BufferUsage.UNIFORM),
@@ -170,4 +167,5 @@ class ProbePass:
             "results": self._results,
         }
         take = self._engine.kernels.get("probe/range", storage="values").dispatch((1, 1, 1), resources)
-        return query + 1, [pattern_row(self._engine, tensor, params, keys, kept=1), take]
+        row = PatternWork(self._engine, tensor, keys, 1).rows(pattern_params(query, stride, base=query), 1)
+        return query + 1, [*row, take]

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 import wgpu
 
-from compute.forward.engine import Engine
+from compute.forward.pass_tensors import PassTensors
 from compute.gpu.async_readback import AsyncReadback
 from compute.gpu.device import is_software
 from compute.gpu.kernels import Resource
@@ -114,7 +114,7 @@ class _Source:
 class StatisticsPass:
     """Keeps `latest` (by name, in run order) up to date with the registry, except for recomputed tensors."""
 
-    def __init__(self, engine: Engine, *, histograms: bool = True) -> None:
+    def __init__(self, engine: PassTensors, *, histograms: bool = True) -> None:
         """histograms: without them, a pass takes a quarter less time on a software adapter, and they stay empty."""
         self.engine, self.histograms = engine, histograms
         self.latest: dict[str, TensorStatistics] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import wgpu
 
-from compute.forward.engine import Engine
+from compute.forward.pass_tensors import PassTensors
 from compute.gpu.wgpu_native import ComputeEncoder, Dispatch
 from compute.models.registry import Tensor
 
@@ -22,7 +22,7 @@ class StripPass:
     `values` (r32uint, the same size) has the bits of the float32 that each cell shows.
     """
 
-    def __init__(self, engine: Engine, mapping: ColorMapping | None = None) -> None:
+    def __init__(self, engine: PassTensors, mapping: ColorMapping | None = None) -> None:
         self.engine = engine
         device = engine.device
         self.texture = device.create_texture(

@@ -188,8 +188,8 @@ class FakeRunner:
         self.max_context = 256
         self.closed = False
         self.generations = self.map_source = self
-        self.attention = self.attribution = self.lens = None
         self.edits: tuple[Edit, ...] = ()
+        self.attention = self.attribution = self.lens = self.comparisons = None
         self.tokenizer, self.strip, self.logits = FakeTokenizer(), FakeStrip(device), FakeLogits()
 
     def start(

@@ -72,6 +72,7 @@ class Reports:
             "cursor": str(state.inspection.cursor) if state.inspection.cursor else None,
             "formula": str(state.formula.shown.element) if state.formula.shown else None,
             "formula_ms": round(1e3 * (state.formula.kept_at - state.formula.since), 1),
+            "compared": [state.comparing.shown, state.comparing.ready, state.comparing.problem],
             "pins": [str(pin.element) for pin in state.inspection.pins],
             "values": [probed.value for probed in state.inspection.probed_values.values()],
             "search": state.inspection.search,

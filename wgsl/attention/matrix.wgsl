@@ -1,4 +1,4 @@
-// Paints one matrix of a head: scores of all pairs, scores with later keys masked, or weights. Each pixel shows the value of the largest magnitude under it.
+// Paints one matrix of a head, with `difference` minus that of another pass: scores of all pairs, scores with later keys masked, or weights. Each pixel shows the value of the largest magnitude under it.
 const CONTEXT = {{ context }}u;
 {% include "common/numbers.wgsl" %}
 struct Params {
@@ -17,6 +17,32 @@ struct Params {
 @group(0) @binding(3) var<storage, read> weights: array<f32>; // [context, context]
 @group(0) @binding(4) var<storage, read> peaks: array<f32, 2>; // see scores.wgsl
 @group(0) @binding(5) var picture: texture_storage_2d<rgba8unorm, write>;
+{% if difference %}
+@group(0) @binding(6) var<storage, read> other_scores: array<f32>; // those of the other pass
+@group(0) @binding(7) var<storage, read> other_weights: array<f32>;
+@group(0) @binding(8) var<storage, read> other_peaks: array<f32, 2>;
+{% include "compare/common/difference.wgsl" %}
+fn difference(a: f32, b: f32) -> f32 {
+    return bitcast<f32>(difference_of(bitcast<u32>(a), bitcast<u32>(b), {{ "true" if relative else "false" }}));
+}
+fn score(at: u32) -> f32 { return difference(scores[at], other_scores[at]); }
+fn weight(at: u32) -> f32 { return difference(weights[at], other_weights[at]); }
+fn value_color(value: f32, step: u32) -> vec4f {
+{% if relative %}
+    return difference_color(value, 1.0);
+{% else %}
+    if (step == 2u) { return difference_color(value, 1.0); }
+    return difference_color(value, max(peaks[step], other_peaks[step]));
+{% endif %}
+}
+{% else %}
+fn score(at: u32) -> f32 { return scores[at]; }
+fn weight(at: u32) -> f32 { return weights[at]; }
+fn value_color(value: f32, step: u32) -> vec4f {
+    if (step == 2u) { return weight_color(value); }
+    return score_color(value, peaks[step]);
+}
+{% endif %}
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) pixel: vec3u) {
@@ -38,8 +64,8 @@ fn main(@builtin(global_invocation_id) pixel: vec3u) {
             let last = select(min(end.x, row + 1), min(end.x, rows), step == 0u);
             for (var key = first.x; key < last; key++) {
                 let at = u32(row) * CONTEXT + u32(key);
-                var value = scores[at];
-                if (step == 2u) { value = weights[at]; }
+                var value = 0.0;
+                if (step == 2u) { value = weight(at); } else { value = score(at); }
                 let size = bitcast<u32>(value) & 0x7fffffffu; // the bits sort like magnitudes, with NaN as the largest
                 if (!found || size > most) {
                     chosen = value;
@@ -51,11 +77,10 @@ fn main(@builtin(global_invocation_id) pixel: vec3u) {
 {% else %}
         let at = u32(first.y) * CONTEXT + u32(first.x);
         let found = first.y < last_row && (step == 0u || first.x <= first.y);
-        if (found && step == 2u) { chosen = weights[at]; }
-        if (found && step != 2u) { chosen = scores[at]; }
+        if (found && step == 2u) { chosen = weight(at); }
+        if (found && step != 2u) { chosen = score(at); }
 {% endif %}
-        if (found && step == 2u) { color = weight_color(chosen); }
-        if (found && step != 2u) { color = score_color(chosen, peaks[step]); }
+        if (found) { color = value_color(chosen, step); }
     }
     textureStore(picture, pixel.xy, color);
 }

@@ -1,5 +1,5 @@
 // Paints the tiles of all heads, `columns` side by side. Each pixel shows the largest weight of the cells under it.
-// Without `pooled` a cell has at least one pixel. There is a position for each tile of the whole picture.
+// Without `pooled` a cell has at least one pixel. difference: minus those of another pass. There is a position for each tile of the whole picture.
 const TILE = {{ tile }}u;
 const NONE = 0xffffffffu;
 {% include "common/numbers.wgsl" %}
@@ -19,6 +19,17 @@ struct Params {
 @group(0) @binding(2) var<storage, read> order: array<u32>; // the head in each position, NONE without one
 @group(0) @binding(3) var<storage, read> tiles: array<f32>; // [heads, TILE, TILE]
 @group(0) @binding(4) var picture: texture_storage_2d<rgba8unorm, write>;
+{% if difference %}
+@group(0) @binding(5) var<storage, read> other_tiles: array<f32>; // of the other pass
+{% include "compare/common/difference.wgsl" %}
+fn cell(at: u32) -> f32 {
+    return bitcast<f32>(difference_of(bitcast<u32>(tiles[at]), bitcast<u32>(other_tiles[at]), {{ "true" if relative else "false" }}));
+}
+fn cell_color(value: f32) -> vec4f { return difference_color(value, 1.0); }
+{% else %}
+fn cell(at: u32) -> f32 { return tiles[at]; }
+fn cell_color(value: f32) -> vec4f { return weight_color(value); }
+{% endif %}
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) pixel: vec3u) {
@@ -34,14 +45,20 @@ fn main(@builtin(global_invocation_id) pixel: vec3u) {
 {% if pooled %}
         let end = max(first + 1u, (inside + 1u) * params.cells / params.side);
         var most = 0u;
+        var chosen = 0.0;
         for (var row = first.y; row < end.y; row++) {
             for (var key = first.x; key < min(end.x, row + 1u); key++) {
-                most = max(most, bitcast<u32>(tiles[start + row * TILE + key]));
+                let value = cell(start + row * TILE + key);
+                let size = bitcast<u32>(value) & 0x7fffffffu; // the bits sort like magnitudes, with NaN as the largest
+                if (size > most) {
+                    most = size;
+                    chosen = value;
+                }
             }
         }
-        if (first.x < end.y) { color = weight_color(bitcast<f32>(most)); }
+        if (first.x < end.y) { color = cell_color(chosen); }
 {% else %}
-        if (first.x <= first.y) { color = weight_color(tiles[start + first.y * TILE + first.x]); }
+        if (first.x <= first.y) { color = cell_color(cell(start + first.y * TILE + first.x)); }
 {% endif %}
     }
     textureStore(picture, pixel.xy, color);

@@ -17,6 +17,7 @@ from atlas_viewer.ui.services import Services
 from . import (
     attention,
     attribution,
+    compare,
     dialogs,
     discard,
     distribution,
@@ -71,13 +72,15 @@ _PANELS: tuple[tuple[ModuleType, str, str, str], ...] = (
     (distribution, "bottom", "tables", "below"),
     (tensors, "middle", "tables", "below"),
     (trace, "middle", "tables", "below"),
+    (compare, "bottom", "tables", "below"),
     (status, "top", "left, bottom", "left, bottom"),
     (recording, "top", "right, bottom", "right, bottom"),
     (walk, "top", "left, bottom", "right, bottom"),
 )
 _VIEWS = (strip, map_panel, attention, lens, attribution)
+_COMPARED = (strip, map_panel, attention, lens)  # show A, B or their difference
 # These show pictures or token texts.
-_SERVED = (strip, map_panel, attention, lens, inspector, logits, distribution, attribution)
+_SERVED = (strip, map_panel, attention, lens, inspector, logits, distribution, attribution, compare)
 _SETTLED = 3  # the frame by which imgui has brought the saved layout's tabs to the front
 NAMES = tuple(panel.NAME for panel, *_ in _PANELS)
 # The views, then the panels with a key, then the others.
@@ -191,6 +194,8 @@ def _content(state: State, services: Services, name: str) -> None:
         panel.draw(state, services)
     else:
         panel.draw(state)
+    if panel in _COMPARED:
+        compare.badge(state)
     if imgui.is_window_hovered(imgui.HoveredFlags_.root_and_child_windows):
         state.explanation.panel = name
 

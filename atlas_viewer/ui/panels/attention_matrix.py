@@ -10,6 +10,7 @@ from imgui_bundle import ImVec2, ImVec4, imgui
 from atlas_viewer.state import selecting
 from atlas_viewer.state.attention_layout import AttentionLayout, MatrixBox
 from atlas_viewer.state.attention_view import STEP_TITLES, AttentionView
+from atlas_viewer.state.comparing import RELATIVE, A
 from atlas_viewer.state.navigation import ATTENTION
 from atlas_viewer.state.state import State
 from atlas_viewer.state.text_tokens import context_start
@@ -25,6 +26,7 @@ from .view_common import CLICK
 from .widgets import packed
 
 _ZOOM = 1.25  # for one notch of the wheel
+_BESIDE = 5.0  # ems beside a title for the range of the colors
 _BAR = 0.45  # height of a color bar, in ems
 
 
@@ -130,6 +132,9 @@ def _title(state: State, box: MatrixBox, corner: ImVec2) -> None:
     view, step, width = state.attention, box.step, box.side
     colors = ATTENTION_COLORS["light" if state.ui.theme == "light" else "dark"]
     name = f"{step + 1} {STEP_TITLES[step]}"
+    compared = f"{name}, {state.comparing.shown}"
+    if state.comparing.shown != A and imgui.calc_text_size(compared).x < width - theme.em(_BESIDE):
+        name = compared
     size = imgui.calc_text_size(name)
     imgui.set_cursor_screen_pos(corner)
     if widget_tracking.invisible_button(f"{name}##attention title", size):
@@ -139,23 +144,33 @@ def _title(state: State, box: MatrixBox, corner: ImVec2) -> None:
     left = corner.x + size.x + theme.em(0.8)
     line = view.line if view.line is not None and (view.line.layer, view.line.head) == (view.layer, view.head) else None
     peak = None if line is None else line.peaks[0 if step == SCORES else 1]
-    ends = ("0", "1") if step == WEIGHTS else ("...", "...") if peak is None else (f"-{peak:.1f}", f"{peak:.1f}")
+    differs = state.comparing.subtracts
+    signed = differs and (step == WEIGHTS or state.comparing.shown == RELATIVE)
+    ends = (
+        ("-1", "1")
+        if signed
+        else ("0", "1")
+        if step == WEIGHTS
+        else ("...", "...")
+        if peak is None
+        else (f"-{peak:.1f}", f"{peak:.1f}")
+    )
     y = corner.y + theme.em(0.1)
     right = corner.x + width - small_width(ends[1])
     if right - left < theme.em(3.5):
-        short = "0 to 1" if step == WEIGHTS else "" if peak is None else f"\u00b1{peak:.1f}"
+        short = "\u00b11" if signed else "0 to 1" if step == WEIGHTS else "" if peak is None else f"\u00b1{peak:.1f}"
         small_text(ImVec2(corner.x + width - small_width(short), y), theme.now.text_dim, short)
         return
     small_text(ImVec2(left, y), theme.now.text_dim, ends[0])
     small_text(ImVec2(right, y), theme.now.text_dim, ends[1])
     left += small_width(ends[0]) + theme.em(0.3)
-    _bar(colors, step, ImVec2(left, y + theme.em(0.3)), right - theme.em(0.3) - left)
+    _bar(colors, step == WEIGHTS and not differs, ImVec2(left, y + theme.em(0.3)), right - theme.em(0.3) - left)
 
 
-def _bar(colors: AttentionColors, step: int, corner: ImVec2, width: float) -> None:
+def _bar(colors: AttentionColors, weights: bool, corner: ImVec2, width: float) -> None:
     """A bar of the colors from the lowest value to the highest; that of weights has a square-root scale."""
     signed = (colors.negative[1], colors.negative[0], colors.positive[1])
-    stops = colors.weights if step == WEIGHTS else signed
+    stops = colors.weights if weights else signed
     canvas, part = imgui.get_window_draw_list(), width / 2
     for index in range(2):
         low = ImVec2(corner.x + index * part, corner.y)

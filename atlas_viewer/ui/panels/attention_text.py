@@ -64,7 +64,7 @@ def draw(state: State, corner: ImVec2, size: ImVec2, texts: tuple[str, ...]) -> 
     whole = len(boxes) == len(texts)  # otherwise other tokens would come under the mouse
     for box in boxes:  # lines first, so that they are behind the chips
         if box.index in shares:
-            _line(source, ImVec2(corner.x + box.x + box.width / 2, corner.y + below + box.y), shares[box.index])
+            _line(source, ImVec2(corner.x + box.x + box.width / 2, corner.y + below + box.y), abs(shares[box.index]))
     for box in boxes:
         low = ImVec2(corner.x + box.x, corner.y + below + box.y)
         if box.index == _ELLIPSIS:

@@ -58,6 +58,9 @@ def draw(state: State) -> None:
     with theme.numbers():
         text = "measuring ..." if axis is None else name or "all tensors"
         text += ", relative to the mean" if center is not None else ""
+        compared = state.inspection.compared
+        same = name is not None and ends(state.inspection, name) == (0.0, 0.0) and state.inspection.subtracts
+        text = f"{compared}: {text}{' is the same' if same else ''}" if compared else text
         canvas, room = imgui.get_window_draw_list(), labels - theme.em(0.7)
         if labels:
             canvas.add_text(corner, packed(theme.now.text), drawable(elided_start(text, room)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state import selecting
+from atlas_viewer.state.compared_lens import shown_lens
 from atlas_viewer.state.lens_layout import LensLayout, lens_layout
 from atlas_viewer.state.lens_target import aim
 from atlas_viewer.state.lens_view import MODE_TIPS, MODES, RANK, LensColumn, short_name
@@ -60,7 +61,7 @@ def draw(state: State, services: Services) -> None:
     hovered = _mouse(state, layout, corner, whole)
     if len(whole):
         vocabulary = state.model.vocabulary if state.model else 2
-        _grid.draw(view, layout, corner, _texts, vocabulary, colors_of(state.ui.theme))
+        _grid.draw(shown_lens(state), layout, corner, _texts, vocabulary, colors_of(state.ui.theme))
         _marks(state, layout, corner)
     below = corner.y + space.y - foot + imgui.get_style().item_spacing.y
     lens_legend.draw(state, ImVec2(corner.x, below), space.x)
@@ -193,6 +194,12 @@ def _tip(state: State, position: int, row: int, column: LensColumn) -> str:
     lines.append(f"entropy {column.entropy[row]:.2f} nats")
     if column.target is not None:
         lines.append(_target(column, row))
+    other = state.comparing.lens.columns.get(position) if state.comparing.ready else None
+    if other is not None and other.tokens[row, 0] >= 0:
+        share = percent(float(other.probabilities[row, 0])).strip()
+        lines.append(
+            f"B: {share} {_texts.quoted_token(int(other.tokens[row, 0]))}, entropy {other.entropy[row]:.2f} nats"
+        )
     final = _texts.quoted_token(int(column.tokens[-1, 0])) if column.tokens[-1, 0] >= 0 else "nothing"
     lines.append(f"final prediction {final}, likeliest {_where(view.points[column.known])} and later")
     return "\n".join(lines)

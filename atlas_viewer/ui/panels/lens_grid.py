@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from imgui_bundle import ImVec2, ImVec4, imgui
 
+from atlas_viewer.state.compared_lens import ComparedColumn
 from atlas_viewer.state.lens_colors import DARK_INK, LENS_COLORS, LIGHT_INK, LensColors, dark_text
 from atlas_viewer.state.lens_layout import ACROSS, NONE, LensLayout
 from atlas_viewer.state.lens_view import AGREEMENT, ENTROPY, RANK, LensColumn, LensView, short_name
@@ -68,6 +69,8 @@ class LensGrid:
                 found = [colors.unknown] * len(column.tokens)
             elif mode == AGREEMENT:
                 found = [colors.agreement(level > 0) for level in column.level(mode, vocabulary)]
+            elif isinstance(column, ComparedColumn):
+                found = [colors.difference(float(level)) for level in column.level(mode, vocabulary)]
             else:
                 found = [colors.of(float(level)) for level in column.level(mode, vocabulary)]
             self._drawn[column] = _Drawn(
@@ -185,6 +188,8 @@ def _next(layout: LensLayout, corner: ImVec2, text: str, across: bool, pad: floa
 
 def _number(mode: str, column: LensColumn, row: int) -> str:
     """The number that the color of a cell stands for, in few characters."""
+    if isinstance(column, ComparedColumn):
+        return column.number(mode, row)
     if mode == RANK:
         return "" if column.ranks is None or column.ranks[row] < 0 else f"rank {column.ranks[row]}"
     if mode == ENTROPY:

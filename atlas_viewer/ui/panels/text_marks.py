@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from imgui_bundle import ImVec2, imgui
@@ -39,26 +39,50 @@ def hover(state: State, run: Run, pieces: Sequence[Piece], point: tuple[float, f
 
 
 def draw(state: State, run: Run, pieces: Sequence[Piece], origin: ImVec2, line_height: float) -> None:
-    """Fill and outline the selected tokens in `pieces`, which are in the order of the text, before it is written."""
-    if not (state.highlight or state.attribution.marks) or not pieces:
+    """Mark tokens in `pieces`, which are in the order of the text, before it is written.
+
+    Selected ones are filled and outlined, those that differ in a comparison underlined.
+    """
+    if not pieces or not (state.highlight or state.attribution.marks or state.comparing.ready):
         return
     _spans.follow(run)
     canvas, ink = imgui.get_window_draw_list(), theme.now.mark
-    for position, span, strength in _selected(state, pieces[0].start, pieces[-1].stop):
-        for piece in pieces[bisect.bisect_right(pieces, span[0], key=_stop) :]:
-            if piece.start >= span[1]:
-                break
-            first, stop = max(span[0] - piece.start, 0), min(span[1] - piece.start, len(piece.text))
-            left = origin.x + piece.x + imgui.calc_text_size(piece.text[:first]).x
-            right = left + max(imgui.calc_text_size(piece.text[first:stop]).x, 2.0)
-            low = ImVec2(left, origin.y + piece.line * line_height)
-            high = ImVec2(right, low.y + imgui.get_text_line_height())
+    start, end = pieces[0].start, pieces[-1].stop
+    if state.comparing.ready:
+        for position, span, _ in _marked(state, start, end, _differs):
+            for low, high in _boxes(pieces, span, origin, line_height):
+                canvas.add_rect_filled(low, high, packed(theme.now.differs, 0.28), 2.0)
+                canvas.add_line(ImVec2(low.x, high.y), high, packed(theme.now.differs), max(1.5, theme.em(0.1)))
+                widget_tracking.mark(f"differs text{position}", low, high)
+    for position, span, strength in _marked(state, start, end, selecting.strength):
+        for low, high in _boxes(pieces, span, origin, line_height):
             canvas.add_rect_filled(low, high, packed(ink, 0.25 * strength), 2.0)
             canvas.add_rect(low, high, packed(ink, strength), 2.0, max(1.0, theme.em(theme.OUTLINE) / 2))
             widget_tracking.mark(f"text{position}", low, high)
 
 
-def _selected(state: State, start: int, stop: int) -> Iterator[tuple[int, tuple[int, int], float]]:
+def _boxes(
+    pieces: Sequence[Piece], span: tuple[int, int], origin: ImVec2, line_height: float
+) -> Iterator[tuple[ImVec2, ImVec2]]:
+    """The corners of these characters in each line that they are on."""
+    for piece in pieces[bisect.bisect_right(pieces, span[0], key=_stop) :]:
+        if piece.start >= span[1]:
+            return
+        first, stop = max(span[0] - piece.start, 0), min(span[1] - piece.start, len(piece.text))
+        left = origin.x + piece.x + imgui.calc_text_size(piece.text[:first]).x
+        right = left + max(imgui.calc_text_size(piece.text[first:stop]).x, 2.0)
+        low = ImVec2(left, origin.y + piece.line * line_height)
+        yield low, ImVec2(right, low.y + imgui.get_text_line_height())
+
+
+def _differs(state: State, position: int, token: int) -> float:
+    """1 for a token in whose place B has another one, otherwise 0."""
+    return float(state.comparing.other_token(position, token) is not None)
+
+
+def _marked(
+    state: State, start: int, stop: int, strength_of: Callable[[State, int, int], float]
+) -> Iterator[tuple[int, tuple[int, int], float]]:
     """Position, characters and strength, 0 to 1, of each token to mark between two characters of the text."""
     first = _spans.at(start) or 0
     for position in range(first, len(_spans)):
@@ -66,7 +90,7 @@ def _selected(state: State, start: int, stop: int) -> Iterator[tuple[int, tuple[
         if span[0] >= stop:
             return
         token = token_at(state, position)
-        strength = selecting.strength(state, position, token[0]) if token is not None else 0.0
+        strength = strength_of(state, position, token[0]) if token is not None else 0.0
         if token is not None and strength:
             # The space before a word is not marked: it may be at the end of another line.
             spaces = len(token[1]) - len(token[1].lstrip()) if token[1].strip() else 0

@@ -238,6 +238,9 @@ def _paint(
         canvas.add_triangle_filled(
             corner, ImVec2(corner.x + 2 * pad, corner.y), ImVec2(corner.x, corner.y + 2 * pad), packed(_MARK)
         )
+    if state.comparing.other_token(len(run.prompt_tokens) + step.index, step.token) is not None:
+        canvas.add_rect(corner, end, packed(theme.now.differs), 3.0, max(1.0, theme.em(theme.OUTLINE)))
+        widget_tracking.mark(f"differs{step.index}", corner, end)
     number = str(step.index + 1)
     ink = theme.now.text if chosen or heat > 0.5 else theme.now.text_dim
     canvas.add_text(ImVec2(corner.x + pad, corner.y + 3), packed(ink), number)
@@ -255,6 +258,9 @@ def _tip(state: State, run: Run, step: StepRecord) -> None:
     if step.index in run.changes and step.index:
         before = run.options_at(step.index - 1)
         imgui.text_colored(_MARK, "from here on: " + changes_in_words(before, run.changes[step.index]))
+    other = state.comparing.other_token(len(run.prompt_tokens) + step.index, step.token)
+    if other is not None:
+        imgui.text_colored(theme.now.differs, f"B has {quoted(other)} here")
     dim(
         f"raw logit {step.logit:.4f}, rank {step.rank}\nsampling probability {percent(step.probability).strip()}, "
         f"model probability {percent(step.model_probability).strip()}\nentropy {step.entropy / math.log(2):.2f} bits"

@@ -12,6 +12,12 @@ fn weight_color(weight: f32) -> vec4f {
     if (level < 0.5) { return mix(colors.weights[0], colors.weights[1], 2.0 * level); }
     return mix(colors.weights[1], colors.weights[2], 2.0 * level - 1.0);
 }
+// The color of a difference of at most `most` either way; the scale is the square root, as for weights.
+fn difference_color(difference: f32, most: f32) -> vec4f {
+    if (!is_finite(difference)) { return colors.broken; }
+    let share = sqrt(clamp(abs(difference) / max(most, 1e-30), 0.0, 1.0));
+    return score_color(select(share, -share, difference < 0.0), 1.0);
+}
 fn score_color(score: f32, peak: f32) -> vec4f {
     if (!is_finite(score)) { return colors.broken; }
     let share = clamp(abs(score) / max(peak, 1e-30), 0.0, 1.0);
