@@ -30,6 +30,7 @@ TOURS = {
     FOLDER / "attribution.jsonl": (NAMED, "-n", "12", *GREEDY, "64"),
     FOLDER / "edits.jsonl": (NAMED, "-n", "12", *GREEDY, "64"),
     FOLDER / "compare.jsonl": (NAMED, "-n", "12", *GREEDY, "64"),
+    FOLDER / "patching.jsonl": ("The little boy was", "-n", "12", *GREEDY, "64"),
     FOLDER / "lens.jsonl": (NAMED, "-n", "245", *GREEDY, "256"),
 }
 

@@ -21,6 +21,7 @@ from .comparer import Comparer
 from .edit_effects import EditEffects
 from .inspection_updater import InspectionUpdater
 from .lens_updater import LensUpdater
+from .patching_updater import PatchingUpdater
 
 if TYPE_CHECKING:
     from atlas_viewer.scene.atlas_scene import AtlasScene
@@ -43,6 +44,7 @@ class Displays:
         self._effects = EditEffects(state)
         self._comparer = Comparer(state)
         self._side: object = None  # whose values the views show
+        self._patching = PatchingUpdater(state)
         self._unshown = False  # a pass has arrived that neither the strip nor the inspection shows
         self._shown_at = 0.0
 
@@ -54,7 +56,7 @@ class Displays:
     @property
     def pending(self) -> bool:
         """True while Strip, Map or the inspection has yet to show the latest pass, so that more frames are drawn."""
-        parts = (self._attention, self._attribution, self._lens, self._effects, self._comparer)
+        parts = (self._attention, self._attribution, self._lens, self._effects, self._comparer, self._patching)
         waiting = any(part.pending for part in parts)
         return self._strip.pending or self._unshown or self._map.pending or waiting
 
@@ -94,10 +96,12 @@ class Displays:
         """Repaint the strip with the new colors."""
         self._strip.mapping_changed()
 
-    def frame(self, controller: RunController, updater: InspectionUpdater | None, now: float, interval: float) -> None:
+    def frame(
+        self, controller: RunController, updater: InspectionUpdater | None, now: float, interval: float, budget: float
+    ) -> None:
         """Show the latest pass in Strip and Map, and in the inspection through `updater`.
 
-        now, interval: in seconds; updates are at least `interval` apart.
+        now, interval: in seconds; updates are at least `interval` apart. budget: seconds of GPU time for a sweep.
         """
         # Views may be painted when the tensors belong to one whole pass.
         model, pass_complete = controller.model, controller.pass_complete
@@ -119,6 +123,7 @@ class Displays:
         self._attribution.follow(model)
         self._attribution.frame(now, interval, controller.pass_complete)
         self._lens.frame(model, now, interval, controller.pass_complete)
+        self._patching.frame(model, budget)
         self._map.keep(self._comparer.registries(model))
         if views.map_source is None:
             self._map.without_source(views.unavailable)

@@ -6,6 +6,8 @@ _SMOOTHING = 0.1
 _GAIN = 0.08
 # Seconds. An interval this long is a pause between frames, not the duration of one.
 _PAUSE = 0.5
+# A sweep may make frames of a software adapter this long, which is still more than 25 per second.
+_SWEEP = 0.036
 
 
 class FramePacer:
@@ -41,12 +43,16 @@ class FramePacer:
         late = self.budget <= self._least and self._frame > 1.5 * self.target
         return 0.25 if late else 0.09
 
-    def frame(self, interval: float, generating: bool) -> None:
-        """Record a frame. interval: seconds from the start of the previous frame to the start of this one."""
+    def frame(self, interval: float, generating: bool, sweeping: bool = False) -> None:
+        """Record a frame. interval: seconds from the start of the previous frame to the start of this one.
+
+        generating, sweeping: whether a run, or a sweep of edited copies, uses its share.
+        """
         if interval > _PAUSE:
             self._frame = 0.0
             return
         self._frame = interval if not self._frame else self._frame + _SMOOTHING * (interval - self._frame)
-        if generating:
-            self.budget += _GAIN * (self.target - self._frame)
+        if generating or sweeping:
+            target = max(self.target, _SWEEP) if self._software and not generating else self.target
+            self.budget += _GAIN * (target - self._frame)
             self.budget = min(max(self.budget, self._least), self._most)

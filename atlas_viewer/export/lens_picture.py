@@ -11,11 +11,10 @@ import numpy as np
 from atlas_viewer.media.drawing import ADVANCE, Box, Drawing, Rgb, Words
 from atlas_viewer.media.svg import svg
 from atlas_viewer.media.text_width import cut
+from atlas_viewer.scene.paint import paint
 from compute.io.escape import one_line
 from compute.io.output_files import output_file, write_output
 from compute.lens.cell_json import Cells
-
-from .paint import paint
 
 SUFFIXES = (".png", ".svg")
 _SIZE, _SMALL, _TITLE = 12.0, 10.0, 18.0  # of texts, in pixels

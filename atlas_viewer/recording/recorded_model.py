@@ -50,7 +50,7 @@ class RecordedReplay:
 class RecordedModel:
     """A `protocols.ModelLike` read from a recording. It cannot run and has no values. `run` is the run shown."""
 
-    generations = strip = map_source = tensor_files = attention = attribution = lens = comparisons = None
+    generations = strip = map_source = tensor_files = attention = attribution = lens = comparisons = sweeps = None
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording

@@ -38,6 +38,7 @@ from compute.weights.fingerprint import weights_sha256
 from .attributions import Attributions
 from .comparisons import Comparisons
 from .lens_reader import LensReader
+from .sweeps import Sweeps
 from .tensor_files import TensorFiles
 from .tensor_reader import TensorReader
 
@@ -119,6 +120,7 @@ class ModelRunner:
         self._attribution: Attributions | None = None
         self._lens: LensReader | None = None
         self._comparisons: Comparisons | None = None
+        self._sweeps: Sweeps | None = None
 
     @property
     def engine(self) -> Engine:
@@ -162,6 +164,13 @@ class ModelRunner:
         if self._comparisons is None:
             self._comparisons = Comparisons(self._engine, self._options)
         return self._comparisons
+
+    @property
+    def sweeps(self) -> Sweeps:
+        """What computes patching maps."""
+        if self._sweeps is None:
+            self._sweeps = Sweeps(self._engine, self.tokenizer)
+        return self._sweeps
 
     @property
     def summary(self) -> ModelSummary:

@@ -32,6 +32,7 @@ PANELS = {
     "Distribution": "All probabilities of a step, sorted, and what the sampling options leave of them.",
     "Attribution": "What each head, MLP, bias and embedding adds to the score of a token. The parts sum to it.",
     "Edits": "Edits change numbers inside the model while it runs; each has a switch and a strength.",
+    "Patching": "Which part of one run brings its prediction into another, what each head does, and steering.",
     "Tensors": "Every tensor of the model, with statistics of the latest pass; click one to show it.",
     "Trace": "Statistics of every tensor in the latest pass, as lines of text.",
     "Run status": "The model, the adapter that it runs on, and how fast.",

@@ -8,7 +8,7 @@ from .map_addresses import made_by, source_range
 from .state import State
 
 ATLAS, MAP, ATTENTION, ATTRIBUTION, LENS = "Atlas", "Map", "Attention", "Attribution", "Lens"
-COMPARE = "Compare"
+COMPARE, PATCHING = "Compare", "Patching"
 
 
 def on_map(state: State) -> bool:
@@ -81,6 +81,11 @@ def open_compare(state: State) -> None:
     """Bring Compare to the front."""
     state.ui.hidden.discard(COMPARE)
     state.ui.front = COMPARE
+
+
+def open_patching(state: State) -> None:
+    """Bring Patching to the front."""
+    state.ui.front = state.ui.view = PATCHING
 
 
 def arrive(state: State) -> None:

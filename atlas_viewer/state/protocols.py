@@ -23,7 +23,7 @@ from compute.views.strip_layout import StripLayout
 
 from .attribution_protocols import AttributionSource
 from .comparison_protocols import ComparisonSource
-from .reader_protocols import LensSource, TensorReaderLike
+from .reader_protocols import LensSource, SweepSource, TensorReaderLike
 from .state import ModelSummary
 from .tensor_save import Scheme
 
@@ -317,6 +317,10 @@ class ModelLike(Protocol):
 
         Raises `UsageError` for a model whose logits cannot be split.
         """
+
+    @property
+    def sweeps(self) -> SweepSource | None:
+        """What computes patching maps; None when the model cannot run. A different one once the context has grown."""
 
     @property
     def lens(self) -> LensSource | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from compute.edits.grammar import Edit
 from compute.lens.lens_cells import LensCells
 from compute.lens.self_check import SelfCheck
 from compute.models.tensor_index import TensorIndex
@@ -13,6 +15,7 @@ from compute.views.strip_layout import StripLayout
 
 from .color_mapping import ColorMapping
 from .inspection import ProbedValue, TensorInfo
+from .patching_view import Job, MapResult, Steering
 
 if TYPE_CHECKING:
     from compute.views.statistics import TensorStatistics
@@ -85,6 +88,29 @@ class LensSource(Protocol):
 
     def take_check(self) -> SelfCheck | None:
         """The requested comparison; returned once, None until it has arrived."""
+
+
+class SweepSource(Protocol):
+    """Computes patching maps, ablations and steering vectors; `runner.sweeps.Sweeps` is one. Nothing here waits."""
+
+    done: int
+    total: int
+
+    @property
+    def points(self) -> tuple[str, ...]:
+        """The points of the residual stream, at which steering vectors can be measured."""
+
+    def start(self, job: Job, edits: Sequence[Edit]) -> None:
+        """Begin; a sweep in progress ends. edits: in force throughout. Raises `AtlasError`s."""
+
+    def advance(self, seconds: float) -> MapResult | Steering | None:
+        """Submit up to `seconds` of GPU time if the GPU is free; the result, once. Raises `AtlasError`s."""
+
+    def cancel(self) -> None:
+        """End the sweep in progress, if there is one."""
+
+    def save(self, steering: Steering, path: Path) -> None:
+        """Write a steering vector with where it comes from. Raises `OutputError`, `UsageError`."""
 
 
 class ValueReader(Protocol):

@@ -28,6 +28,7 @@ from .inspection import Inspection
 from .lens_view import LensView
 from .map_state import MapState
 from .model_choice import ModelChoices
+from .patching_view import PatchingView
 from .prompt_history import History
 from .recording_state import RecordingState
 from .requests import Generate, Request
@@ -113,6 +114,7 @@ class State:
     attribution: AttributionView = field(default_factory=AttributionView)
     lens: LensView = field(default_factory=LensView)
     comparing: Comparing = field(default_factory=Comparing)
+    patching: PatchingView = field(default_factory=PatchingView)
     inspection: Inspection = field(default_factory=Inspection)
     selected: Selection = NOTHING  # stays until Escape or another selection
     hovered: Selection = NOTHING  # what the mouse is over in this frame; cleared before the panels are drawn

@@ -11,7 +11,7 @@ KNOWN_AT = "known at"  # the block from which on the lens shows the token first
 CHIP_COLORS = ("plain", "probability", "rank", "entropy", KNOWN_AT)
 THEME_NAMES = ("dark", "light")
 _PROMPTS_KEPT = 200
-VIEWS = ("Atlas", "Map", "Attention", "Attribution", "Lens")
+VIEWS = ("Atlas", "Map", "Attention", "Attribution", "Lens", "Patching")
 _LECTURE_ZOOM = 1.5  # in lecture mode, everything is this much larger
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from atlas_viewer.state import navigation, selecting
+from atlas_viewer.state import navigation, patching_actions, selecting
 from atlas_viewer.state.navigation import fit, go_to_makers, makers, on_map, open_attention, open_map, zoom
+from atlas_viewer.state.patching_actions import can_compute
 from atlas_viewer.state.requests import Screenshot, ShowRun
 from atlas_viewer.state.state import State
 from atlas_viewer.state.ui_state import THEME_NAMES
@@ -251,6 +252,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("attribution.section", "Next section of Attribution", "View", next_section, "Shift+Y"),
     Action("attribution.head", "Open the head that adds most", "View", open_largest, "Ctrl+Y", can_explain),
     Action("attribution.reset", "Attribution of the token of the step shown", "View", reset_aim, "Alt+Y"),
+    Action("focus.Patching", "Go to Patching", "View", navigation.open_patching, "V"),
+    Action("patching.section", "Next section of Patching", "View", patching_actions.next_section, "Shift+V"),
+    Action("patching.compute", "Compute the map, or stop", "View", patching_actions.compute, "Alt+V", can_compute),
     *COMPARE_ACTIONS,
     Action("logits.find", "Find a token in the logits", "View", _find_token, "Ctrl+F", has_steps, anywhere=True),
     Action("logits.ladder", "Open or close the sampling ladder", "View", ladder, "S", has_steps),

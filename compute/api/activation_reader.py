@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from compute.forward.engine import Engine
-from compute.gpu.wgpu_native import ComputeEncoder, Readback, poll
+from compute.gpu.slices import Sliced, read, waited
+from compute.gpu.wgpu_native import ComputeEncoder, Readback
 
 from .activation_copies import ActivationCopies, Copy
 
@@ -33,16 +34,22 @@ class ActivationReader:
         self, names: Iterable[str], sequence: int, *, last: Iterable[str] = ()
     ) -> list[dict[str, np.ndarray]]:
         """As `read`, for each of the sequences of `sequence` tokens that the latest pass consisted of."""
+        return waited(self._engine.device, self.sequences_sliced(names, sequence, last=last))
+
+    def sequences_sliced(
+        self, names: Iterable[str], sequence: int, *, last: Iterable[str] = ()
+    ) -> Sliced[list[dict[str, np.ndarray]]]:
+        """As `read_sequences`, between frames."""
         only_last = frozenset(last)
         copies = [self._copies.of(name, sequence, last=name in only_last) for name in names]
         found: list[dict[str, np.ndarray]] = [{} for _ in range(self._engine.registry.rows // sequence)]
         for piece in _pieces(copies):
-            for name, array in self._read(piece):
+            for name, array in (yield from self._read(piece)):
                 for index, of_sequence in enumerate(found):
                     of_sequence[name] = array[index]
         return found
 
-    def _read(self, copies: list[Copy]) -> Iterator[tuple[str, np.ndarray]]:
+    def _read(self, copies: list[Copy]) -> Sliced[list[tuple[str, np.ndarray]]]:
         """The arrays by name, their first axis that of the sequences."""
         device = self._engine.device
         staging = Readback(device, sum(copy.nbytes for copy in copies), "activations")
@@ -54,12 +61,12 @@ class ActivationReader:
                 encoder.copy(source, offset, staging.buffer, at, copy.size)
                 at += copy.size
         encoder.submit()
-        staging.request()
-        poll(device, wait=True)
-        data, at = staging.read(), 0
+        data, at = (yield from read(staging)), 0
+        arrays = []
         for copy in copies:
-            yield copy.name, copy.arranged(np.frombuffer(data, np.float32, copy.nbytes // 4, at))
+            arrays.append((copy.name, copy.arranged(np.frombuffer(data, np.float32, copy.nbytes // 4, at))))
             at += copy.nbytes
+        return arrays
 
 
 def _pieces(copies: Iterable[Copy]) -> Iterator[list[Copy]]:

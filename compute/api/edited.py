@@ -11,6 +11,7 @@ from compute.edits.resolved import ResolvedEdit
 from compute.edits.values import Mean
 from compute.forward.engine import Engine
 from compute.generate.edit_values import resolve_edits
+from compute.gpu.slices import Sliced
 
 
 @contextlib.contextmanager
@@ -36,6 +37,12 @@ def edited(
 def report_of(engine: Engine) -> EditReport:
     """What the edits in force have done. Blocks."""
     return EditReport.of(engine.edits, engine.effects())
+
+
+def reported(engine: Engine) -> Sliced[EditReport]:
+    """As `report_of`, between frames."""
+    edits = engine.edits
+    return EditReport.of(edits, (yield from engine.effects_sliced()))
 
 
 def by_text(edits: Sequence[Edit]) -> bool:

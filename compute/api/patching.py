@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import numpy as np
@@ -14,17 +14,19 @@ from compute.edits.resolved import ResolvedEdit
 from compute.errors import UsageError, option
 from compute.forward.engine import Engine
 from compute.forward.whole_pass import WholePass
+from compute.gpu.slices import Pace, Sliced
 from compute.io.escape import one_line
 from compute.lens.self_check import SelfCheck
 from compute.models.patch_points import HEADS, MLP, Over
 from compute.patching.cells import Cells
 from compute.patching.patching import COPIES_ROUNDED, largest, patched, rounding_error
-from compute.patching.sweep import Measure, Progress, Sweep, collected
+from compute.patching.sweep import Measure, Progress, Sweep
 
 from .activation_reader import ActivationReader
-from .edited import edited, report_of
+from .edited import edited, reported
 
 Direction = Literal["denoise", "noise"]
+Replacement = Literal["zero", "mean"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class Patching:
     error: how much one of `values` changes when the residual stream is rounded differently: the largest of 4 tries.
     report: the edits in force in both runs, and what they changed in the run that was patched.
     checks: patching the run with itself changes nothing.
+    activations: those of the run that was patched from, float32 [tokens, columns], a layer after another. The residual
+    stream before a block is under the name of the block before.
     """
 
     clean: list[int]
@@ -58,15 +62,18 @@ class Patching:
     error: float
     report: EditReport
     checks: tuple[SelfCheck, ...]
+    activations: Mapping[str, np.ndarray] = field(repr=False)
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """How a logit changes when one part of the model adds nothing, at all positions.
+    """How a logit changes when one part of the model is switched off, at all positions.
 
+    to: "zero" sets the part to 0, "mean" to its mean over the positions of the text.
     logit: of `target` after the last token, or how far it is above that of `against`.
-    heads: float64 [layers, heads], the logit without the head minus `logit`: its values in `attn.out` are 0.
-    mlps: float64 [layers], the same without the MLP: `mlp.c_proj` is 0, its bias included.
+    heads: float64 [layers, heads], the logit without the head minus `logit`: its values in `attn.out` are replaced.
+    mlps: float64 [layers], the same without the MLP: `mlp.c_proj` is replaced, its bias included.
+    heads_changed, mlps_changed: int64, how many values that changed.
     error: how much the logit changes when the residual stream is rounded differently: the largest of 4 tries.
     report: the edits in force throughout. checks: scaling a head by 1 changes nothing.
     """
@@ -74,9 +81,12 @@ class Ablation:
     tokens: list[int]
     target: int
     against: int | None
+    to: Replacement
     logit: float
     heads: np.ndarray
     mlps: np.ndarray
+    heads_changed: np.ndarray
+    mlps_changed: np.ndarray
     error: float
     report: EditReport
     checks: tuple[SelfCheck, ...]
@@ -94,10 +104,11 @@ class _Side:
 
 
 class Patcher:
-    """Runs the passes of patching and ablation on the engine of a model."""
+    """Runs the passes of patching and ablation on an engine. Nothing here blocks, except values of edits in force."""
 
-    def __init__(self, engine: Engine, passes: WholePass, reader: Callable[[], ActivationReader]) -> None:
-        self._engine, self._passes, self._reader = engine, passes, reader
+    def __init__(self, engine: Engine, passes: WholePass, reader: Callable[[], ActivationReader], pace: Pace) -> None:
+        """pace: how much of a pass to submit at once."""
+        self._engine, self._passes, self._reader, self._pace = engine, passes, reader, pace
 
     def patch(
         self,
@@ -109,21 +120,18 @@ class Patcher:
         *,
         control: bool,
         progress: Progress | None,
-    ) -> Patching:
-        """texts: clean and corrupt; tokens: target and against. Blocks. Raises `AtlasError`s."""
+    ) -> Sliced[Patching]:
+        """texts: clean and corrupt; tokens: target and against. Raises `AtlasError`s."""
         checked("over", over, Over)
         checked("direction", direction, Direction)
-        if len(texts[0]) != len(texts[1]):
-            raise UsageError(
-                f"the clean text has {len(texts[0])} tokens, the corrupt one {len(texts[1])}: give texts of the same"
-                " number of tokens, so that positions correspond"
-            )
+        check_lengths(*texts)
         measure = Measure(*tokens)
         cells = Cells.of(self._engine.description, over, len(texts[0]))
-        clean, corrupt = (self._side(text, edits, measure, cells.names) for text in texts)
+        clean = yield from self._side(texts[0], edits, measure, cells.names)
+        corrupt = yield from self._side(texts[1], edits, measure, cells.names)
         base, source = (corrupt, clean) if direction == "denoise" else (clean, corrupt)
-        sweep = Sweep(self._engine, self._passes, base.tokens, measure, base.edits, cells.slots)
-        found = patched(
+        sweep = Sweep(self._engine, self._passes, base.tokens, measure, base.edits, cells.slots, self._pace)
+        found = yield from patched(
             sweep, cells, base.activations, source.activations, base.measured, control=control, progress=progress
         )
         whole = clean.measured - corrupt.measured
@@ -143,43 +151,74 @@ class Patcher:
             error=found.rounded / abs(whole),
             report=base.report,
             checks=(SelfCheck("patching the run with itself changes nothing", found.itself),),
+            activations=source.activations,
         )
 
-    def ablate(self, text: list[int], measure: Measure, edits: Sequence[Edit], progress: Progress | None) -> Ablation:
-        """Every head and every MLP. Blocks. Raises `AtlasError`s."""
+    def ablate(
+        self, text: list[int], measure: Measure, to: Replacement, edits: Sequence[Edit], progress: Progress | None
+    ) -> Sliced[Ablation]:
+        """Every head and every MLP. Raises `AtlasError`s."""
+        checked("to", to, Replacement)
         description = self._engine.description
         heads, mlps = (Cells.of(description, over, len(text)) for over in (HEADS, MLP))
-        side = self._side(text, edits, measure, ())
-        sweep = Sweep(self._engine, self._passes, text, measure, side.edits, (*heads.slots, *mlps.slots))
+        side = yield from self._side(text, edits, measure, (*heads.names, *mlps.names) if to == "mean" else ())
+        slots = (*heads.slots, *mlps.slots)
+        sweep = Sweep(self._engine, self._passes, text, measure, side.edits, slots, self._pace)
         layers, count = heads.shape
         total = layers + layers * count + layers + COPIES_ROUNDED
         copies = [[heads.setting((layer, layer % count), 1.0, "*=")] for layer in range(layers)]
-        copies += [[heads.setting(cell, 0.0)] for cell in heads]
-        copies += [[mlps.whole(layer, 0.0)] for layer in range(layers)]
-        found = collected(sweep.run(copies), 0, total, progress)
+        if to == "zero":
+            copies += [[heads.setting(cell, 0.0)] for cell in heads]
+            copies += [[mlps.whole(layer, 0.0)] for layer in range(layers)]
+        else:
+            arrays = side.activations
+            copies += [[heads.setting(cell, _mean(heads.part(cell, arrays[heads.names[cell[0]]])))] for cell in heads]
+            copies += [[mlps.whole(layer, _mean(arrays[mlps.names[layer]]))] for layer in range(layers)]
+        found = yield from sweep.run(copies, 0, total, progress)
         same, found = found[:layers], found[layers:]
-        error = rounding_error(sweep, side.measured, len(copies), total, progress)
+        error = yield from rounding_error(sweep, side.measured, len(copies), total, progress)
         changes = np.array([outcome.value for outcome in found], np.float64) - side.measured
+        changed = np.array([outcome.changed for outcome in found], np.int64)
         return Ablation(
             tokens=text,
             target=measure.target,
             against=measure.against,
+            to=to,
             logit=side.measured,
             heads=changes[: layers * count].reshape(layers, count),
             mlps=changes[layers * count :],
+            heads_changed=changed[: layers * count].reshape(layers, count),
+            mlps_changed=changed[layers * count :],
             error=error,
             report=side.report,
             checks=(SelfCheck("scaling a head by 1 changes nothing", largest(same, side.measured)),),
         )
 
-    def _side(self, text: list[int], edits: Sequence[Edit], measure: Measure, names: Sequence[str]) -> _Side:
+    def _side(self, text: list[int], edits: Sequence[Edit], measure: Measure, names: Sequence[str]) -> Sliced[_Side]:
         """The run of a text with edits, as the copies of a sweep run, so that their numbers are the same."""
         copies = min(2, self._engine.context // len(text))
         with edited(self._engine, edits, text, len(text)) as resolved:
-            logits = self._passes.last_logits(text * copies, sequence=len(text))
-            report = report_of(self._engine)
-            arrays = self._reader().read_sequences(names, len(text))[0] if names else {}
+            logits = yield from self._passes.last_logits_sliced(text * copies, sequence=len(text), pace=self._pace)
+            report = yield from reported(self._engine)
+            arrays: dict[str, np.ndarray] = {}
+            if names:
+                arrays = (yield from self._reader().sequences_sliced(names, len(text)))[0]
         return _Side(text, resolved, report, measure.of(logits[0]), arrays)
+
+
+def _mean(rows: np.ndarray) -> np.ndarray:
+    """The mean over the positions, float32."""
+    mean: np.ndarray = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return mean
+
+
+def check_lengths(clean: Sequence[int], corrupt: Sequence[int]) -> None:
+    """Raise `UsageError` unless the texts have the same number of tokens."""
+    if len(clean) != len(corrupt):
+        raise UsageError(
+            f"the clean text has {len(clean)} tokens, the corrupt one {len(corrupt)}: give texts of the same"
+            " number of tokens, so that positions correspond"
+        )
 
 
 def checked(name: str, value: object, choices: object) -> None:

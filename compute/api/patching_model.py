@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from compute.edits.grammar import Edits, edits_of
+from compute.gpu.slices import WHOLE, waited
 from compute.models.patch_points import RESIDUAL, Over
 from compute.patching.sweep import Measure, Progress
 
 from .loaded_model import LoadedModel
-from .patching import Ablation, Direction, Patcher, Patching
+from .patching import Ablation, Direction, Patcher, Patching, Replacement
 
 
 class PatchingModel(LoadedModel):
@@ -53,7 +54,8 @@ class PatchingModel(LoadedModel):
         tokens = (self._texts.token(target, "target"), self._texts.token(against, "against"))
         wanted = edits_of(edits)
         with self._in_use():
-            return self._patcher.patch(texts, tokens, over, direction, wanted, control=control, progress=progress)
+            found = self._patcher.patch(texts, tokens, over, direction, wanted, control=control, progress=progress)
+            return waited(self._engine.device, found)
 
     def ablate(
         self,
@@ -61,12 +63,14 @@ class PatchingModel(LoadedModel):
         *,
         target: str | int,
         against: str | int | None = None,
+        to: Replacement = "zero",
         edits: Edits = (),
         progress: Progress | None = None,
     ) -> Ablation:
-        """How a logit changes without each head and without each MLP: their values are set to 0 at all positions.
+        """How a logit changes without each head and without each MLP, at all positions.
 
         target: a token, as for `lens`. against: another one; the difference of the two logits is then measured.
+        to: what the values become: "zero", or "mean", each head's and MLP's mean over the positions of the text.
         edits, progress: as for `patch`.
         Raises `UsageError` as `patch`.
 
@@ -78,8 +82,8 @@ class PatchingModel(LoadedModel):
         other = None if against is None else self._texts.token(against, "against")
         measure, wanted = Measure(self._texts.token(target, "target"), other), edits_of(edits)
         with self._in_use():
-            return self._patcher.ablate(tokens, measure, wanted, progress)
+            return waited(self._engine.device, self._patcher.ablate(tokens, measure, to, wanted, progress))
 
     @property
     def _patcher(self) -> Patcher:
-        return Patcher(self._engine, self._passes, self._activations)
+        return Patcher(self._engine, self._passes, self._activations, WHOLE)

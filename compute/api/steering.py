@@ -84,12 +84,16 @@ def _mean(model: Model, texts: Sequence[Text], name: str, at: str, position: int
     if isinstance(texts, str) or not isinstance(texts, Sequence) or not len(texts):
         raise UsageError(f"{option(name)}: must be a list of at least one text")
     runs = [model.run(text, keep=[at]) for text in texts]
-    rows = [_row(run[at], index, at, position) for index, run in enumerate(runs, start=1)]
+    rows = [row_of(run[at], index, at, position) for index, run in enumerate(runs, start=1)]
     mean: np.ndarray = np.mean(rows, axis=0)
     return mean
 
 
-def _row(array: np.ndarray, index: int, at: str, position: int | None) -> np.ndarray:
+def row_of(array: np.ndarray, index: int, at: str, position: int | None) -> np.ndarray:
+    """The row of a text's activation at a position, or the mean of all rows: float64 [columns]. Raises `UsageError`.
+
+    index: of the text, for messages.
+    """
     if array.ndim != 2:
         raise UsageError(f"{option('at', at)}: has no row per token; give an activation such as h.0.resid_post")
     if position is None:

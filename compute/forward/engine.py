@@ -15,6 +15,7 @@ from compute.edits.targets import Kind
 from compute.errors import DeviceError, MemoryBudgetError, option
 from compute.gpu.device import adapter_name
 from compute.gpu.loading import Loading, finished
+from compute.gpu.slices import Pace, Sliced
 from compute.gpu.subgroups import NO_SUBGROUPS
 from compute.models.operations import Attention
 from compute.sampling.sampler import Sampler
@@ -88,6 +89,23 @@ class Engine:
         sampler = Sampler(memory.kernels, memory.config.vocabulary, shared.state, shared.logits, shared.history)
         return Engine(memory, sampler, (yield from self._programs.over(memory)))
 
+    def beside(self, context: int) -> Engine:
+        """Another engine over the same weights, with activations and caches of its own; `context` is in tokens.
+
+        It compiles nothing that this one has not compiled, and has no program for single tokens but the plain one.
+        Raises `MemoryBudgetError`.
+        """
+        memory = self._memory.twin(context)
+        shared, prefill, rate = memory.shared, self._programs.prefill, self._programs.prefill_seconds
+        sampler = Sampler(memory.kernels, memory.config.vocabulary, shared.state, shared.logits, shared.history)
+        many = memory.program(type(prefill), prefill.rows, prefill.team)
+        one = memory.program(RowsProgram, 1)
+        return Engine(memory, sampler, ProgramChoice(self._programs.path, one, many, rate, rate))
+
+    def pace(self) -> Pace:
+        """A pace that knows how fast programs for many rows are, without a limit yet."""
+        return Pace(rate=self._programs.prefill_seconds)
+
     @property
     def decode(self) -> Program:
         """The program for one row, with the edits in force."""
@@ -132,6 +150,16 @@ class Engine:
     def effects(self) -> Effects:
         """What the edits in force have changed since they were set. Blocks, so never call it inside a frame."""
         return self._edited.effects()
+
+    def effects_sliced(self) -> Sliced[Effects]:
+        """As `effects`, between frames."""
+        pending = self._edited.request_effects()
+        if pending is None:
+            return Effects((), 0)
+        yield pending.readback
+        found = pending.take()
+        assert found is not None
+        return found
 
     def request_effects(self) -> PendingEffects | None:
         """As `effects`, but does not wait; None without edits."""

@@ -28,10 +28,14 @@ def needed_bytes(description: Description, *, types: Mapping[str, str], context:
     for weight in description.weights.values():
         table = len(weight.shape) == 1 or weight.name in description.position_tables
         weights += weight_bytes(weight, "f32" if table else types[weight.name])
+    return weights + context_bytes(description, context=context, trace=trace) + _OTHERS
+
+
+def context_bytes(description: Description, *, context: int, trace: bool) -> int:
+    """GPU memory of a context in bytes: key-value caches and, when traced, every activation."""
     caches = sum(8 * attention.key.columns for attention in description.attention) * context
     columns = sum(sum(section.values()) for section in kept_columns(description))
-    activations = 4 * context * columns if trace else 0
-    return weights + caches + activations + _OTHERS
+    return caches + (4 * context * columns if trace else 0)
 
 
 def available_bytes(adapter: wgpu.GPUAdapter) -> int | None:

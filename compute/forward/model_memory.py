@@ -25,10 +25,10 @@ from compute.weights.checkpoint import WeightSource
 from compute.weights.limits import unsupported_reason
 from compute.weights.upload import WeightUpload, weight_layout
 
-from .activation_buffers import Activations, kept_columns
+from .activation_buffers import Activations
 from .edit_points import EditPoints
 from .load_options import LoadOptions
-from .memory_budget import available_bytes, check_budget, free_bytes
+from .memory_budget import available_bytes, check_budget, context_bytes, free_bytes
 from .program import Program
 from .program_buffers import ProgramBuffers
 
@@ -87,15 +87,14 @@ class ModelMemory:
         """Write the state that dispatches read that are submitted from now on."""
         self.device.queue.write_buffer(self.shared.state, 0, state)
 
-    def twin(self) -> ModelMemory:
+    def twin(self, context: int | None = None) -> ModelMemory:
         """The same weights with other activations and program buffers, of which `nbytes` is the size.
 
-        Raises `MemoryBudgetError` when they do not fit beside these.
+        context: in tokens, by default as many as here. Raises `MemoryBudgetError` when they do not fit beside these.
         """
-        description, context = self.description, self.context
-        columns = sum(sum(section.values()) for section in kept_columns(description)) if self.activations else 0
-        caches = sum(8 * attention.columns for attention in description.attention) * context
-        needed, free = 4 * context * columns + caches, free_bytes(self.device.adapter, self.nbytes)
+        description, tokens, trace = self.description, context or self.context, self.activations is not None
+        needed = context_bytes(description, context=tokens, trace=trace)
+        free = free_bytes(self.device.adapter, self.nbytes)
         if free is not None and needed > free:
             raise MemoryBudgetError(
                 f"a second run needs {size_text(needed)} of GPU memory beside the model, {size_text(free)} are free:"
@@ -103,8 +102,9 @@ class ModelMemory:
             )
         return replace(
             self,
-            activations=Activations(self.device, description, context) if self.activations else None,
-            shared=ProgramBuffers.create(self.device, description, context, textures=self.layout == "texture"),
+            context=tokens,
+            activations=Activations(self.device, description, tokens) if trace else None,
+            shared=ProgramBuffers.create(self.device, description, tokens, textures=self.layout == "texture"),
             nbytes=needed,
         )
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import wgpu
 
 from compute.errors import MemoryBudgetError
+from compute.gpu.slices import WHOLE, Pace, Sliced, read, submitted, waited
 from compute.gpu.wgpu_native import ComputeEncoder, Dispatch, Readback, poll
 from compute.models.config import ModelConfig
 
@@ -58,23 +60,40 @@ class WholePass:
         self, tokens: Sequence[int], position: int = 0, sequence: int = ONE_SEQUENCE, text_start: int = 0
     ) -> np.ndarray:
         """As `run`, and the logits after every sequence: float32 [sequences, padded vocabulary]. Blocks."""
+        return waited(self._engine.device, self.last_logits_sliced(tokens, position, sequence, text_start))
+
+    def last_logits_sliced(
+        self,
+        tokens: Sequence[int],
+        position: int = 0,
+        sequence: int = ONE_SEQUENCE,
+        text_start: int = 0,
+        pace: Pace = WHOLE,
+    ) -> Sliced[np.ndarray]:
+        """As `last_logits`, in slices."""
+        engine, device = self._engine, self._engine.device
         if len(tokens) <= sequence:
-            self.run(tokens, position, sequence, text_start)
-            return self._engine.read_logits()[None]
-        engine, width = self._engine, 4 * self._engine.description.head.weight.shape[1]  # bytes of a row
+            for first, rows in self._chunks(tokens, position, sequence, text_start):
+                head = self._program.head if first + rows == len(tokens) else ()
+                yield from submitted(device, [*self._program.body, *head], pace)
+            self._completed(tokens, position, sequence)
+            staging = Readback(device, engine.logits_buffer.size, "logits of the last row")
+            _copy(device, [(engine.logits_buffer, 0, staging.buffer, 0, staging.size)])
+            row = np.frombuffer((yield from read(staging)), np.float32)
+            return row[: self.config.padded_vocabulary][None]
+        width = 4 * engine.description.head.weight.shape[1]  # bytes of a row
         count = len(tokens) // sequence
         usage = wgpu.BufferUsage.COPY_DST | wgpu.BufferUsage.COPY_SRC
-        last_rows = engine.device.create_buffer(label="last rows", size=count * width, usage=usage)
+        last_rows = device.create_buffer(label="last rows", size=count * width, usage=usage)
         source = self._program.head_rows
         for first, rows in self._chunks(tokens, position, sequence, text_start):
-            encoder = ComputeEncoder(engine.device)
-            encoder.run(self._program.body)
-            for index in range(first // sequence, (first + rows) // sequence):
-                row = index * sequence + sequence - 1 - first
-                encoder.copy(source, row * width, last_rows, index * width, width)
-            encoder.submit()
+            yield from submitted(device, self._program.body, pace)
+            found = range(first // sequence, (first + rows) // sequence)
+            ends = [(index * sequence + sequence - 1 - first, index) for index in found]
+            copies = [(source, row * width, last_rows, index * width, width) for row, index in ends]
+            _copy(device, copies)
         self._completed(tokens, position, sequence)
-        logits = self._head_of(last_rows, count, text_start + sequence - 1)
+        logits = yield from self._head_of(last_rows, count, text_start + sequence - 1)
         engine.set_text_start(text_start)
         return logits
 
@@ -134,8 +153,8 @@ class WholePass:
             self._engine.mark_cached(tokens, len(tokens))
         self._engine.completed(Pass((), 0, len(tokens), position, cached=False))
 
-    def _head_of(self, rows: wgpu.GPUBuffer, count: int, index: int) -> np.ndarray:
-        """The logits of the first `count` of `rows`, float32 [rows, inputs of the head]. Blocks.
+    def _head_of(self, rows: wgpu.GPUBuffer, count: int, index: int) -> Sliced[np.ndarray]:
+        """The logits of the first `count` of `rows`, float32 [rows, inputs of the head].
 
         index: of the token of each row in its text.
         """
@@ -151,7 +170,9 @@ class WholePass:
             encoder.run(head)
             encoder.copy(source, 0, staging.buffer, first * width, at_once * width)
             encoder.submit()
-        return self._read(staging).reshape(count, -1)
+            if first + at_once < count:
+                yield None
+        return np.frombuffer((yield from read(staging)), np.float32).reshape(count, -1)
 
     def _all_rows(self) -> tuple[wgpu.GPUBuffer, list[Dispatch]]:
         """The buffer that contains the logits of a chunk after the dispatches, and the dispatches."""
@@ -175,3 +196,16 @@ class WholePass:
         staging.request()
         poll(self._engine.device, wait=True)
         return np.frombuffer(staging.read(), np.float32)
+
+
+Copy: TypeAlias = tuple[wgpu.GPUBuffer, int, wgpu.GPUBuffer, int, int]
+
+
+def _copy(device: wgpu.GPUDevice, copies: Sequence[Copy]) -> None:
+    """Submit copies (source, offset, target, offset, bytes), if there are any."""
+    if not copies:
+        return
+    encoder = ComputeEncoder(device)
+    for copy in copies:
+        encoder.copy(*copy)
+    encoder.submit()

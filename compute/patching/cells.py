@@ -62,8 +62,8 @@ class Cells:
         at = Range(index, single=True, name="head" if self.over == HEADS else "pos")
         return edit_of_values(target, (at,), op, values, self.tokens)
 
-    def whole(self, layer: int, value: float) -> ResolvedEdit:
-        """The edit that sets the activation of a layer at every position."""
+    def whole(self, layer: int, value: np.ndarray | float) -> ResolvedEdit:
+        """The edit that sets the activation of a layer at every position: to a number, or a row [columns]."""
         return edit_of_values(self.targets[layer], (), "=", value, self.tokens)
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from compute.edits.resolved import ResolvedEdit
+from compute.gpu.slices import Sliced
 
 from .cells import Cells, rounding
-from .sweep import Outcome, Progress, Sweep, collected
+from .sweep import Outcome, Progress, Sweep
 
 COPIES_ROUNDED = 4
 _SEED = 0  # of the random vectors and roundings
@@ -42,8 +43,8 @@ def patched(
     *,
     control: bool,
     progress: Progress | None,
-) -> PatchedCells:
-    """Every cell of the run with its values from another run. Blocks.
+) -> Sliced[PatchedCells]:
+    """Every cell of the run with its values from another run.
 
     base, source: the activations of the run and of the other one, [tokens, columns] by `cells.names`; measured: the
     number of the run without patches.
@@ -57,9 +58,9 @@ def patched(
         ([cells.setting(cell, _values(cells, source, cell))] for cell in cells),
         _controls(cells, base, source) if control else (),
     )
-    found = collected(sweep.run(copies), 0, total, progress)
+    found = yield from sweep.run(copies, 0, total, progress)
     same, main, random = found[: len(itself)], found[len(itself) :][:count], found[len(itself) + count :]
-    error = rounding_error(sweep, measured, len(found), total, progress)
+    error = yield from rounding_error(sweep, measured, len(found), total, progress)
     return PatchedCells(
         value=_array(cells, main),
         changed=np.array([outcome.changed for outcome in main]).reshape(cells.shape),
@@ -69,13 +70,13 @@ def patched(
     )
 
 
-def rounding_error(sweep: Sweep, measured: float, done: int, total: int, progress: Progress | None) -> float:
+def rounding_error(sweep: Sweep, measured: float, done: int, total: int, progress: Progress | None) -> Sliced[float]:
     """How much the number changes when every value of the residual stream is rounded the other way, at random."""
     random, description = np.random.default_rng(_SEED), sweep.engine.description
     copies = [rounding(description, random, len(sweep.tokens)) for _ in range(COPIES_ROUNDED)]
     slots = [edit.target.slot for edit in copies[0]]
-    rounded = Sweep(sweep.engine, sweep.passes, sweep.tokens, sweep.measure, sweep.edits, slots)
-    return largest(collected(rounded.run(copies), done, total, progress), measured)
+    outcomes = yield from replace(sweep, slots=slots).run(copies, done, total, progress)
+    return largest(outcomes, measured)
 
 
 def largest(outcomes: Sequence[Outcome], measured: float) -> float:

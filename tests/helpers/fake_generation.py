@@ -189,7 +189,7 @@ class FakeRunner:
         self.closed = False
         self.generations = self.map_source = self
         self.edits: tuple[Edit, ...] = ()
-        self.attention = self.attribution = self.lens = self.comparisons = None
+        self.attention = self.attribution = self.lens = self.comparisons = self.sweeps = None
         self.tokenizer, self.strip, self.logits = FakeTokenizer(), FakeStrip(device), FakeLogits()
 
     def start(

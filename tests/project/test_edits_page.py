@@ -77,6 +77,29 @@ def test_ablation_and_attribution_are_what_the_page_says(model: av.Model) -> Non
     assert (ablation.heads[6, 3], part.value) == pytest.approx((-5.27, 4.145), abs=6e-3)
 
 
+def test_ablation_of_the_last_layer_is_attribution_without_the_two_detours(model: av.Model) -> None:
+    ablation = model.ablate(CLEAN, target=" Tom", against=" Ben")
+    attribution = model.attribute(CLEAN, target=" Tom", against=" Ben")
+    bias = sum(part.value for part in attribution.parts if part.name == "ln_f.bias")
+    tom, ben = (model.tokenizer.encode(name)[0] for name in (" Tom", " Ben"))
+    keep = ["h.7.mlp.c_proj", "ln_final.hook_scale"]
+    run = model.run(CLEAN, keep=keep)
+    for head in range(6):
+        (part,) = (part for part in attribution.parts if (part.name, part.head) == ("h.7.attn", head))
+        edits = [f"h.7.attn.out[head={head}] = 0", ("h.7.mlp.c_proj =", run["h.7.mlp.c_proj"])]
+        edited = model.run(CLEAN, keep=keep, edits=edits)
+        left = float(edited.logits[-1, tom] - edited.logits[-1, ben])
+        scale = edited["ln_final.hook_scale"][-1, 0] / run["ln_final.hook_scale"][-1, 0]
+        both = (left - bias) * scale + bias - attribution.logit
+        assert both == pytest.approx(-part.value, abs=1e-4)
+        numbers = (part.value, ablation.heads[7, head], left - attribution.logit, both)
+        (row,) = re.findall(rf"^\| {head} \|(.*)\|$", PAGE.read_text("utf-8"), re.MULTILINE)
+        assert [float(number) for number in row.split("|")] == pytest.approx(numbers, abs=1e-3)
+    mean = model.ablate(CLEAN, target=" Tom", against=" Ben", to="mean")
+    said("the difference then falls by 3.49")
+    assert mean.heads[6, 3] == pytest.approx(-3.49, abs=6e-3)
+
+
 def test_the_steering_vector_steers() -> None:
     names = python_of_the_page(1)
     said('`up` begins with " happy with his own special kind of smile", `down` with " scared"')

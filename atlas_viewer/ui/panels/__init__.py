@@ -37,6 +37,7 @@ from . import (
     models,
     output,
     palette,
+    patching,
     prompt,
     recording,
     runs,
@@ -61,6 +62,7 @@ _PANELS: tuple[tuple[ModuleType, str, str, str], ...] = (
     (attention, CENTER, CENTER, CENTER),
     (lens, CENTER, CENTER, CENTER),
     (attribution, CENTER, CENTER, CENTER),
+    (patching, CENTER, CENTER, CENTER),
     (prompt, "top", "left, top", "left, top"),
     (tokens, "middle", "right, middle", "right, middle"),
     (output, "middle", "right, top", "right, top"),
@@ -77,7 +79,7 @@ _PANELS: tuple[tuple[ModuleType, str, str, str], ...] = (
     (recording, "top", "right, bottom", "right, bottom"),
     (walk, "top", "left, bottom", "right, bottom"),
 )
-_VIEWS = (strip, map_panel, attention, lens, attribution)
+_VIEWS = (strip, map_panel, attention, lens, attribution, patching)
 _COMPARED = (strip, map_panel, attention, lens)  # show A, B or their difference
 # These show pictures or token texts.
 _SERVED = (strip, map_panel, attention, lens, inspector, logits, distribution, attribution, compare)

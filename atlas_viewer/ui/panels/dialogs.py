@@ -80,6 +80,14 @@ _PAGES = {
         "A change runs the text again in a branch, from the first token that it affects, and the run before stays. "
         "Hold U to see the model without edits, hold I to see the chosen edit alone.",
     ),
+    "Patching": (
+        "Patching copies one part of a run, say the residual stream before a block at one position, into the run of "
+        "another text that differs in a word. A cell of the map says how much of the prediction came along: 0 for "
+        "nothing, 1 for all of it. Ablate switches off every head and MLP instead, one at a time. Steer finds the "
+        "direction between texts of two kinds.",
+        "Below the map are the checks: a run patched with itself, the floating-point error, patches without effect, "
+        "and on request random vectors of the same length. Click a cell and apply it as an edit.",
+    ),
     "Sampling": (
         "The last layer gives every token of the vocabulary a score, its logit. The logits are divided by the "
         "temperature, and a softmax turns them into probabilities. Top-k, top-p and min-p remove unlikely tokens, and "

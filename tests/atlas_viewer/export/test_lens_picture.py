@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from atlas_viewer.export.lens_picture import LensPicture, color_of, draw, ink_on, shown_token, write_lens_picture
-from atlas_viewer.export.paint import paint
 from atlas_viewer.media.drawing import Drawing, Rgb
 from atlas_viewer.media.svg import svg
+from atlas_viewer.scene.paint import paint
 
 POINTS = ("embed.sum", "h.0.resid_post", "h.1.resid_post")
 SVG = "{http://www.w3.org/2000/svg}"

@@ -199,7 +199,7 @@ def test_a_search_in_the_palette() -> None:
     assert [action.name for action in matching("ZOOM in")] == ["atlas.in"]
     assert {action.name for action in matching("view go to")} == {
         f"focus.{name}"
-        for name in (*FOCUSED, "Attention", "Lens", "Attribution", "Distribution", "Session", "Timeline")
+        for name in (*FOCUSED, "Attention", "Lens", "Attribution", "Patching", "Distribution", "Session", "Timeline")
     }
     assert matching("no such thing") == []
 

@@ -141,6 +141,26 @@ def test_ablation_equals_the_float64_loop(config: ModelConfig) -> None:
     assert alone.logit == pytest.approx(float(model.run(text).logits[-1, 5]), abs=1e-4)
 
 
+def test_ablation_to_the_mean_equals_the_float64_loop() -> None:
+    model, loop = small(ODD)
+    text = some_tokens(ODD, 7)
+    run = loop.run(text)
+    found = model.ablate(text, target=5, against=7, to="mean")
+    size = ODD.head_size
+    for layer, head in np.ndindex(*found.heads.shape):
+        name = f"h.{layer}.attn.out"
+        mean = run[name][:, head * size : (head + 1) * size].mean(axis=0)
+        ablated = loop.number(text, [(f"{name}[head={head}] =", mean)])
+        assert found.logit + found.heads[layer, head] == pytest.approx(ablated, abs=LOGIT)
+    for layer in range(ODD.layers):
+        name = f"h.{layer}.mlp.c_proj"
+        ablated = loop.number(text, [(f"{name} =", run[name].mean(axis=0))])
+        assert found.logit + found.mlps[layer] == pytest.approx(ablated, abs=LOGIT)
+    assert (found.heads_changed > 0).all()
+    with pytest.raises(av.UsageError, match=r"to.*must be one of zero, mean"):
+        model.ablate(text, target=5, to="none")  # type: ignore[arg-type]
+
+
 def test_ablation_of_a_last_layer_head_is_its_attribution_but_for_mlp_and_norm(stories_model: av.Model) -> None:
     """Without what the head does to the last MLP and to the scale of the final norm, both are the same number."""
     attribution = stories_model.attribute(CLEAN, target=" Tom")

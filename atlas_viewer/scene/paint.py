@@ -11,7 +11,8 @@ import numpy as np
 from atlas_viewer.media.drawing import ADVANCE, Box, Drawing, Rgb, Words
 from atlas_viewer.media.png import PngWriter
 from atlas_viewer.media.text_width import columns_of
-from atlas_viewer.scene.glyphs import letter, put
+
+from .glyphs import letter, put
 
 _BAND = 256  # rows painted at once
 _FONT_ADVANCE = 0.5  # of the font's characters, relative to its height in pixels
