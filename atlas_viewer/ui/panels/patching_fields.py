@@ -76,7 +76,7 @@ def _sections(state: State) -> None:
         with theme.colored(imgui.Col_.button, theme.now.accent_dim if on else theme.now.raised):
             if widget_tracking.button(f"{TITLES[section]}###{TITLES[section]}##patching"):
                 view.section, view.chosen = section, None
-        tooltip(f"{_ABOUT[section]}  Shift+V")
+        tooltip(f"{_ABOUT[section]}  Alt+Shift+P")
     imgui.same_line()
     if widget_tracking.button("Example###Example##patching"):
         patching_fields.fill_example(state)
@@ -200,7 +200,7 @@ def _button(state: State, place: Placer) -> None:
     if primary_button("Compute###Compute##patching", ImVec2(0, 0)):
         view.start = True
     imgui.end_disabled()
-    tooltip("Run the copies of the text, many in a pass, between the frames of the window  Alt+V")
+    tooltip("Run the copies of the text, many in a pass, between the frames of the window  Alt+P")
 
 
 def problems(state: State) -> None:

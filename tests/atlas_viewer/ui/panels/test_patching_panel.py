@@ -41,7 +41,7 @@ def state() -> State:
 @pytest.fixture
 def screen(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> Screen:
     made = Screen(state, monkeypatch)
-    press(made, "V")
+    press(made, "Shift+P")
     made.frame(3)
     assert state.ui.view == "Patching"
     return made
@@ -76,7 +76,7 @@ def test_the_example_fills_the_fields_and_compute_begins(screen: Screen, state: 
     screen.click("Stop##patching")
     assert view.cancel
     view.cancel, view.total = False, 0
-    press(screen, "Alt+V")
+    press(screen, "Alt+P")
     assert bool(view.start)
 
 
@@ -122,7 +122,7 @@ def test_a_click_chooses_a_cell_that_becomes_an_edit(screen: Screen, state: Stat
     screen.click("Attention##patching")
     screen.frame(2)
     assert state.ui.view == "Attention"
-    press(screen, "V")
+    press(screen, "Shift+P")
     screen.frame(2)
     click(screen, place_of(6, 6, 7))
     screen.click("Map##patching")
@@ -132,7 +132,7 @@ def test_a_click_chooses_a_cell_that_becomes_an_edit(screen: Screen, state: Stat
 
 def test_sections_change_by_key_and_button(screen: Screen, state: State) -> None:
     view = state.patching
-    press(screen, "Shift+V")
+    press(screen, "Alt+Shift+P")
     assert view.section == ABLATE
     screen.click("Steer##patching")
     assert view.section == STEER
