@@ -10,9 +10,9 @@ from concurrent.futures import CancelledError
 from contextlib import suppress
 from pathlib import Path
 
-from atlas_viewer.state.protocols import TensorFilesLike, TensorsReading
 from atlas_viewer.state.requests import CloseRecording, OpenRecording, Pause, Request, SaveTensors, StopSaving
 from atlas_viewer.state.state import State
+from atlas_viewer.state.tensor_file_protocols import TensorFilesLike, TensorsReading
 from atlas_viewer.state.tensor_save import origin, pass_text, pass_tokens
 from compute.errors import AtlasError, UsageError
 from compute.io.escape import one_line
