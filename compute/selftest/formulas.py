@@ -26,7 +26,7 @@ from compute.views.formula import TOP, Formula
 from compute.views.formula_pass import FormulaPass
 from compute.views.formula_plans import formula_shape
 from compute.weights.checkpoint import WeightSource
-from compute.weights.dtypes import DTYPES
+from compute.weights.weight_types import parameter
 
 from . import reference
 from .check import KERNEL, Check, Errors
@@ -133,8 +133,7 @@ class Exact:
 
     def _weight(self, weight: Weight) -> reference.Array:
         if weight.name not in self._known:
-            stored = self._engine.registry[weight.name].storage.dtype
-            values = self._source.tensor(weight.name).astype(DTYPES[stored])
+            values = parameter(self._source, weight.name, self._engine.types)
             self._known[weight.name] = values.astype(np.float64)
         return self._known[weight.name]
 

@@ -11,7 +11,7 @@ from compute.gpu.wgpu_native import poll
 from compute.models.tensor_index import TensorIndex, flat_index, multi_index
 from compute.views.probe import MOST, ProbePass
 from compute.weights.checkpoint import WeightSource
-from compute.weights.dtypes import DTYPES
+from compute.weights.weight_types import parameter
 
 from . import reference
 from .check import PASS, Check, Errors
@@ -79,11 +79,8 @@ def _extreme(engine: Engine, source: WeightSource, probe: TensorIndex) -> tuple[
     tensor = engine.registry[probe.name]
     if tensor.heads:
         return float(read_tensor(engine, probe.name)[probe.index]), probe.index
-    if tensor.kind == "weight":
-        with np.errstate(over="ignore"):
-            values = source.tensor(probe.name).astype(DTYPES[engine.dtype])
-    else:
-        values = read_tensor(engine, probe.name)
+    weight = tensor.kind == "weight"
+    values = parameter(source, probe.name, engine.types) if weight else read_tensor(engine, probe.name)
     shape = engine.registry.shape(tensor)
     first = flat_index(probe.index, shape)
     part = values.ravel()[first : first + probe.count].astype(np.float32)

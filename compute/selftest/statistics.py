@@ -11,7 +11,7 @@ from compute.models.architectures import describe
 from compute.models.config import ModelConfig
 from compute.views.statistics import HISTOGRAM_EDGES, StatisticsPass, TensorStatistics
 from compute.weights.checkpoint import ArrayModel, WeightSource
-from compute.weights.dtypes import DTYPES
+from compute.weights.weight_types import parameter
 
 from .check import KERNEL, Check, Errors
 from .gpu import read_tensor, run_pass
@@ -62,11 +62,10 @@ def compare_all(engine: Engine, source: WeightSource, latest: Mapping[str, Tenso
     """Compare the statistics of every tensor that the engine keeps."""
     tensors = [tensor for tensor in engine.registry if tensor.kept]
     errors.same(list(latest), [tensor.name for tensor in tensors], "names")
-    chosen = DTYPES[engine.dtype]
     with np.errstate(over="ignore"):
         for tensor in tensors:
             if tensor.kind == "weight":
-                compare(latest[tensor.name], source.tensor(tensor.name).astype(chosen), errors)
+                compare(latest[tensor.name], parameter(source, tensor.name, engine.types), errors)
             else:
                 compare(latest[tensor.name], read_tensor(engine, tensor.name), errors)
 

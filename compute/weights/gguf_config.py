@@ -70,7 +70,7 @@ def read_metadata(file: GgufFile, architecture: Architecture, gguf: GgufFields, 
     if rope or any(field.startswith(_ROPE) for field in gguf.fields):
         values["rope"] = _rope(read, rope, size)
         # Of the architectures with rotary positions some have biases, and no key says so.
-        for field, module in (("attention_bias", "attn_output.bias"), ("mlp_bias", "ffn_down.bias")):
+        for field, module in (("attention_bias", "attn_output.bias"), ("mlp_bias", "ffn_gate.bias")):
             values.setdefault(field, f"blk.0.{module}" in file.tensors)
     if architecture.head in gguf.tensors:
         values["tied"] = gguf.tensors[architecture.head] not in file.tensors
