@@ -105,3 +105,10 @@ def test_the_steering_vector_steers() -> None:
     said('`up` begins with " happy with his own special kind of smile", `down` with " scared"')
     assert str(names["up"]).startswith(" happy with his own special kind of smile")
     assert str(names["down"]).startswith(" scared")
+
+
+def test_the_pictures_of_the_window_are_those_of_the_tour() -> None:
+    tour = (PAGE.parent / "edits.jsonl").read_text("utf-8")
+    wanted = {line.split('"')[3] for line in tour.splitlines() if '"picture"' in line}
+    shown = set(re.findall(r"\(edits/(\w+)\.png\)", PAGE.read_text("utf-8")))
+    assert shown == wanted | {"stream", "heads"} == {path.stem for path in (PAGE.parent / "edits").glob("*.png")}
