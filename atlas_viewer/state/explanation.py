@@ -35,6 +35,7 @@ PANELS = {
     "Patching": "Which part of one run brings its prediction into another, what each head does, and steering.",
     "Tensors": "Every tensor of the model, with statistics of the latest pass; click one to show it.",
     "Trace": "Statistics of every tensor in the latest pass, as lines of text.",
+    "Compare": "The step on screen beside another edit, step, run, prompt or model: what differs in every view.",
     "Run status": "The model, the adapter that it runs on, and how fast.",
     "Session": "Here you record runs in a file, and make videos of the window.",
     "Walk": "Pages that explain the model with your own prompt; Space or Page Down goes on.",

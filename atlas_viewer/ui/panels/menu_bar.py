@@ -20,7 +20,7 @@ _GROUPS = frozenset({
     "run.play", "run.previous", "runs.parent", "runs.rename",
     "atlas.in", "atlas.deselect", "atlas.sampling", "atlas.trace",
     "map.back", "map.minimap", "edits.undo", "edits.off", "focus.Edits",
-    "focus.Patching", "logits.find", "focus.Prompt", "view.larger", "view.theme",
+    "focus.Compare", "focus.Patching", "logits.find", "focus.Prompt", "view.larger", "view.theme",
     "app.explain", "walk.guided", "app.about",
 })  # fmt: skip
 
