@@ -52,10 +52,26 @@ def test_predictions_are_those_of_transformers(model: av.Model, expected: dict[s
     assert np.abs(logits[[0, -1]][:, expected["sampled"]] - expected[f"{name}.logits"]).max() < 2e-3
 
 
-def test_a_generation_is_the_greedy_chain(model: av.Model, expected: dict[str, np.ndarray]) -> None:
-    made = model.generate(PROMPTS["france"], max_new_tokens=4, temperature=0)
-    assert made.continuation.startswith(" Paris.")
-    assert made.tokens[-4:] == expected["france.tokens"][:4].tolist()
+@pytest.mark.parametrize("name", [*PROMPTS, "chat"])
+def test_a_generation_is_the_greedy_chain(model: av.Model, expected: dict[str, np.ndarray], name: str) -> None:
+    chain = expected[f"{name}.tokens"].tolist()
+    ends = [at for at, token in enumerate(chain) if token in model.tokenizer.ends]
+    chain = chain[: ends[0] + 1] if ends else chain  # the reference goes on
+    prompt = model.from_chat(QUESTION) if name == "chat" else PROMPTS[name]
+    made = model.generate(prompt, max_new_tokens=len(chain), temperature=0)
+    assert [step.token for step in made.steps] == chain
+    assert made.stop_reason == ("end_of_text" if ends else "length")
+
+
+def test_the_text_of_a_chat_is_that_of_transformers(model: av.Model, expected: dict[str, np.ndarray]) -> None:
+    assert model.tokenizer.decode(model.from_chat(QUESTION)) == str(expected["chat.text"])
+
+
+def test_the_capital_of_france_is_known_only_at_the_last_point(model: av.Model) -> None:
+    lens = model.lens(PROMPTS["france"])
+    (paris,) = model.tokenizer.encode(" Paris")
+    likeliest = lens.top_tokens[:, -1, 0].tolist()
+    assert [point for point, token in zip(lens.points, likeliest, strict=True) if token == paris] == [lens.points[-1]]
 
 
 def test_an_edit_of_a_quantized_matrix(model: av.Model) -> None:
