@@ -22,6 +22,8 @@ NAMED = "Once upon a time, there was a little girl named"
 GREEDY = ("--temperature", "0", "--context")
 SMALL = (*RUN, "--view", "map", "--size", "960x540")
 
+SMOLLM2 = FOLDER.parent / ".cache" / "SmolLM2-135M-Instruct.Q4_1.gguf"  # `./dev models` fetches it
+
 # Tours of the window, each of which makes the pictures in the folder of its name, and what they are played with.
 TOURS = {
     FOLDER / "tour.jsonl": (*RUN, "--context", "64"),
@@ -32,6 +34,7 @@ TOURS = {
     FOLDER / "compare.jsonl": (NAMED, "-n", "12", *GREEDY, "64"),
     FOLDER / "patching.jsonl": ("The little boy was", "-n", "12", *GREEDY, "64"),
     FOLDER / "lens.jsonl": (NAMED, "-n", "245", *GREEDY, "256"),
+    FOLDER / "smollm2.jsonl": ("The capital of France is", "-n", "4", *GREEDY, "64", "--model", str(SMOLLM2)),
 }
 
 # File and what `atlas-viewer render` is given for it, from the whole map to single digits.
