@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from compute.models.architectures import parameter_count
+from compute.models.config_text import details, sizes
 
 from .lens_columns import lens_arrays, lens_columns, lens_json
 from .reader import Recording
@@ -26,7 +27,8 @@ _COLUMNS = (
 def summary(recording: Recording) -> dict[str, Any]:
     """The head and the runs, without their steps."""
     head = asdict(recording.head)
-    head["config"]["parameters"] = parameter_count(recording.head.config)
+    config = recording.head.config
+    head["config"] = {**sizes(config), "parameters": parameter_count(config), "details": details(config)}
     return {
         "head": head,
         "runs": [

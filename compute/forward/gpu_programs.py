@@ -15,6 +15,7 @@ from .model_memory import ModelMemory
 from .pass_plan import state_of
 from .program import Program
 from .rows_program import RowsProgram
+from .team_program import TeamProgram
 from .tiled_program import TiledProgram, tiled_rows
 
 
@@ -43,6 +44,19 @@ def choose_gpu_programs(memory: ModelMemory, wanted: str, stage: str) -> Loading
         if candidate == NO_SUBGROUPS or _agree(memory, fused, prefill):
             break
     return "fused", fused, prefill
+
+
+def choose_team_programs(memory: ModelMemory, stage: str) -> Loading[tuple[str, Program, RowsProgram]]:
+    """As `choose_gpu_programs`, for descriptions that the fused and chain programs do not match."""
+    team = team_size(memory.kernels)
+    prefill = memory.program(TiledProgram, tiled_rows(memory.context), team)
+    yield stage, 0.2
+    for candidate in dict.fromkeys((team, NO_SUBGROUPS)):
+        decode = memory.program(TeamProgram, 1, candidate)
+        if _agree(memory, decode, prefill):
+            return "fused", decode, prefill
+        yield stage, 0.4
+    return "rows", memory.program(RowsProgram, 1), prefill
 
 
 def _agree(memory: ModelMemory, decode: Program, prefill: Program) -> bool:

@@ -64,6 +64,11 @@ def _choose(memory: ModelMemory, wanted: str) -> Loading[tuple[str, Program, Row
         from .gpu_programs import choose_gpu_programs
 
         return (yield from choose_gpu_programs(memory, wanted, _COMPILING))
+    if why in (_OTHER_BLOCKS, _QUANTIZED) and wanted in ("auto", "fused"):
+        # Only here, as above.
+        from .gpu_programs import choose_team_programs
+
+        return (yield from choose_team_programs(memory, _COMPILING))
     if wanted not in ("auto", "rows"):
         raise UsageError(
             f"{option('program', wanted)}: does not run on {adapter_name(adapter)}: {why};"
@@ -71,10 +76,6 @@ def _choose(memory: ModelMemory, wanted: str) -> Loading[tuple[str, Program, Row
         )
     rows = memory.program(RowsProgram, 1)
     yield _COMPILING, 0.3
-    if wanted == "auto" and why in (_OTHER_BLOCKS, _QUANTIZED):
-        from .tiled_program import TiledProgram, tiled_rows
-
-        return "rows", rows, memory.program(TiledProgram, tiled_rows(memory.context))
     return "rows", rows, memory.program(RowsProgram, CHUNK)
 
 

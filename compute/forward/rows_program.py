@@ -5,6 +5,8 @@ Every stage reads and writes scratch buffers of one chunk; with tracing it also 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import wgpu
 
 from compute.gpu.kernels import Resource
@@ -44,18 +46,32 @@ class RowsProgram(StageKernels):
         left = frozenset({self._description.canonical(self._description.head.x)})
         later = [*reads_after(made, self._description), left][1:]
         body: list[Dispatch] = []
-        for stage, needed in zip(made, later, strict=True):
-            self._values[stage.output.output] = self._result(stage, free)
-            body += self._stage(stage)
-            output = stage.output
-            body += self._edit(output.output, self._value(output.output), output.columns, section=stage.section)
-            for name in self._values.keys() - needed:
+        done = 0
+        for group in self._groups(made):
+            for stage in group:
+                self._values[stage.output.output] = self._result(stage, free)
+            body += self._group(group)
+            done += len(group)
+            for name in self._values.keys() - later[done - 1]:
                 buffer = self._values.pop(name)
                 if buffer not in self._values.values():
                     free.append((buffer.size // 4 // self.rows, buffer))
         head = self._description.head
         edits = self._edit(head.output, self._shared.logits, head.columns, section=None, head=True)
         return body, [*self._head_row(), *self._build_head(), *self._soft_cap(self._shared.logits, 1), *edits]
+
+    def _groups(self, made: list[Stage]) -> Iterator[tuple[Stage, ...]]:
+        """The stages in order, those together that share dispatches. Results of a group have memory of their own."""
+        return ((stage,) for stage in made)
+
+    def _group(self, group: tuple[Stage, ...]) -> list[Dispatch]:
+        """The dispatches of a group, with the edits of its results."""
+        run: list[Dispatch] = []
+        for stage in group:
+            output = stage.output
+            run += self._stage(stage)
+            run += self._edit(output.output, self._value(output.output), output.columns, section=stage.section)
+        return run
 
     def _result(self, stage: Stage, free: list[tuple[int, wgpu.GPUBuffer]]) -> wgpu.GPUBuffer:
         """The buffer for the stage's result: its input's, one that nothing reads any more, or a new one."""

@@ -9,6 +9,7 @@ from compute.edits.grammar import edits_of
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
 from compute.forward.rows_program import RowsProgram
+from compute.forward.team_program import TeamProgram
 from compute.forward.tiled_program import TiledProgram
 from compute.gpu.device import is_software
 from compute.models.config import ModelConfig
@@ -25,7 +26,11 @@ from .passes import ProgramPair, prove_pairs
 from .small_models import SMALL_MODELS
 
 _SOFTWARE = (ProgramPair("rows, textures", "texture", RowsProgram, RowsProgram),)
-_GPU = (ProgramPair("tiled, rows", "buffer", TiledProgram, RowsProgram),)
+_GPU = (
+    ProgramPair("tiled, teams", "buffer", TiledProgram, TeamProgram, subgroups=True),
+    ProgramPair("tiled, teams without subgroups", "buffer", TiledProgram, TeamProgram),
+)
+_BOTH = ("qwen3", "gpt_neox")  # of which software adapters also run what GPUs do: other models share the kernels
 
 
 def _edits(description: Description) -> list[str]:
@@ -47,6 +52,9 @@ def architecture(gpu: Gpu, name: str, config: ModelConfig) -> Iterator[Check | S
     software = is_software(gpu.device.adapter)
     for check in prove_pairs(config, "f32", _SOFTWARE if software else _GPU):
         yield _named(check, name)
+    if software and name in _BOTH:
+        for check in prove_pairs(config, "bf16", _GPU[:1]):
+            yield _named(check, name)
     model = loud_model(config, scale=1.8 / sqrt(config.channels))
     engine = Engine.load(model, LoadOptions(context=config.positions, measured=False))
     yield _named(formulas.formulas(engine, model), name)

@@ -63,7 +63,7 @@ def test_passes_of_other_architectures(describe: Callable[[ModelConfig], Descrip
 def test_the_engine_chooses_generic_programs_for_other_architectures() -> None:
     with architecture("bare", bare):
         engine = Engine.load(loud_model(replace(CONFIG, architecture="bare")), LoadOptions(layout="buffer"))
-        assert engine.path == "rows"
+        assert engine.path == "fused"
 
 
 def test_a_model_whose_head_reads_no_norm_runs_in_the_api_and_in_the_views() -> None:
