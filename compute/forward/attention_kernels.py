@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import wgpu
+
 from compute.models.description import Description
 from compute.models.operations import Attention, Heads
+
+_BESIDES = 6144  # bytes of workgroup memory that kernels of attention use besides the scores
+
+
+def longest_context(device: wgpu.GPUDevice) -> int:
+    """The most keys whose scores fit into the memory of a workgroup."""
+    return (int(device.limits["max-compute-workgroup-storage-size"]) - _BESIDES) // 4
 
 
 def attention_values(attention: Attention) -> dict[str, int | str]:

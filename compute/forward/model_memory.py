@@ -26,6 +26,7 @@ from compute.weights.limits import unsupported_reason
 from compute.weights.upload import WeightUpload, weight_layout
 
 from .activation_buffers import Activations
+from .attention_kernels import longest_context
 from .edit_points import EditPoints
 from .load_options import LoadOptions
 from .memory_budget import available_bytes, check_budget, context_bytes, free_bytes
@@ -130,6 +131,11 @@ def load_memory(source: WeightSource, options: LoadOptions) -> Loading[ModelMemo
         raise CheckpointError(f"{source.name}: {reason}; such a model cannot run here, use another")
     description = describe(config)
     device = shared_device(options.adapter)
+    if context > (most := longest_context(device)):
+        raise UsageError(
+            f"{option('context', context)}: attention here has memory for the scores of {most} keys; use"
+            f" {option('context', most)} or less"
+        )
     layout = options.layout or weight_layout(device.adapter)
     types = options.types_for(source)
     check_budget(

@@ -12,7 +12,9 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import atlas_viewer as av
-from compute.errors import CheckpointError
+from compute.errors import CheckpointError, UsageError
+from compute.forward.engine import Engine
+from compute.forward.load_options import LoadOptions
 from compute.models.architectures import describe, known_shapes, parameter_count
 from compute.models.config import GPT2_SIZES, Llama3Scaling, ModelConfig
 from compute.selftest import reference
@@ -220,6 +222,14 @@ def test_everything_that_is_kept_equals_the_reference(folder: tuple[ArrayModel, 
         hidden |= np.tri(TOKENS, k=-window, dtype=bool)
     assert (pattern[:, hidden] == 0).all()
     assert np.isneginf(run["h.1.attn.scores"][:, hidden]).all()
+
+
+@pytest.mark.gpu
+def test_a_context_that_attention_has_no_memory_for_is_refused() -> None:
+    model = loud_model(replace(SMALL_MODELS["qwen3"], positions=131072))
+    with pytest.raises(UsageError, match=r"--context 131072: attention here has memory for the scores of \d+ keys"):
+        Engine.load(model, LoadOptions(context=131072))
+    assert LoadOptions().context_for(model) == 1024
 
 
 @pytest.mark.gpu
