@@ -52,28 +52,37 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
 {% endif %}
 {% endfor %}
 {% if quantized %}
-    for (var group = 0u; group < GROUPS; group++) {
-{% for half in range(2) %}
-        {
+{% macro quad(q) %}
+{
 {% for o in outs %}
-            // Of 16 values each: the codes, their high bits, and what they are scaled by.
-            let pack{{ o }} = code_pack(local_out{{ o }}, group, {{ 4 * half }}u);
-            let high{{ o }} = high_bits(local_out{{ o }}, group);
-            let scale{{ o }} = scale_of(local_out{{ o }}, group, {{ 4 * half }}u);
-{% endfor %}
-{% for q in range(4 * half, 4 * half + 4) %}
-            {
-{% for o in outs %}
-                let w{{ o }} = vec4f(codes_of(pack{{ o }}, high{{ o }}, {{ q }}u)) * scale{{ o }}.x + scale{{ o }}.y;
+                let w{{ o }} = vec4f(codes_of(pack{{ o }}, high{{ o }}, {{ q }})) * scale{{ o }}.x + scale{{ o }}.y;
 {% endfor %}
 {% for r in range(rows) %}
-                let x{{ r }} = x[{{ x_row(r) }} + group * GROUP_QUADS + {{ q }}u];
+                let x{{ r }} = x[{{ x_row(r) }} + group * GROUP_QUADS + {{ q }}];
 {% for o in outs %}
                 sum{{ o }}_{{ r }} += dot(w{{ o }}, x{{ r }});
 {% endfor %}
 {% endfor %}
             }
+{%- endmacro %}
+    for (var group = 0u; group < GROUPS; group++) {
+{% set quads = 4 if dtype in ("q6_k", "q8_0") else 8 %}
+{% for first in range(0, 8, quads) %}
+        {
+{% for o in outs %}
+            // Of {{ 4 * quads }} values: the codes, their high bits, and what they are scaled by.
+            let pack{{ o }} = code_pack(local_out{{ o }}, group, {{ first }}u);
+            let high{{ o }} = high_bits(local_out{{ o }}, group);
+            let scale{{ o }} = scale_of(local_out{{ o }}, group, {{ first }}u);
 {% endfor %}
+{% if rows * per_thread <= 4 %}
+{% for q in range(first, first + quads) %}
+            {{ quad(q ~ "u") }}
+{% endfor %}
+{% else %}
+            // Not unrolled, because software adapters compile long kernels for seconds.
+            for (var q = {{ first }}u; q < {{ first + quads }}u; q++) {{ quad("q") }}
+{% endif %}
         }
 {% endfor %}
     }
