@@ -7,6 +7,7 @@ import argparse
 from atlas_viewer.recording.playback import named_model
 from atlas_viewer.recording.records import Head
 from compute.errors import RecordingError
+from compute.weights.block_types import BLOCK_TYPES
 from compute.weights.checkpoint import WeightSource, open_model
 
 from .arguments import PRECISIONS
@@ -24,6 +25,6 @@ def recorded_source(arguments: argparse.Namespace, head: Head) -> WeightSource:
 def recorded_weights(arguments: argparse.Namespace, head: Head) -> str:
     """The precision given by `--weights`; by default the recorded one. Raises `RecordingError`."""
     weights = str(getattr(arguments, "weights", head.weights))
-    if weights not in PRECISIONS:
+    if weights not in PRECISIONS and weights not in BLOCK_TYPES:
         raise RecordingError(f"precision {weights} is unknown; choose another one with --weights")
     return weights
