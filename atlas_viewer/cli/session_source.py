@@ -25,6 +25,6 @@ def recorded_source(arguments: argparse.Namespace, head: Head) -> WeightSource:
 def recorded_weights(arguments: argparse.Namespace, head: Head) -> str:
     """The precision given by `--weights`; by default the recorded one. Raises `RecordingError`."""
     weights = str(getattr(arguments, "weights", head.weights))
-    if weights not in PRECISIONS and weights not in BLOCK_TYPES:
+    if weights not in (*PRECISIONS, *BLOCK_TYPES):
         raise RecordingError(f"precision {weights} is unknown; choose another one with --weights")
     return weights

@@ -15,6 +15,7 @@ from atlas_viewer.media.png import png
 from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.scene.scene_library import make_scene
 from atlas_viewer.state.camera import StripCamera, fitted
+from atlas_viewer.state.chat_draft import ChatDraft
 from atlas_viewer.state.map_viewport import MapViewport
 from atlas_viewer.state.navigation import go, open_map, open_strip
 from atlas_viewer.state.protocols import GenerationLike, ModelLike, StripPainter
@@ -119,7 +120,7 @@ def render(
         if start is None:
             camera.look_at(zoom, *(center or camera.center))
         if panels:
-            image = window_pixels(runner, generation, prompt, camera, size, theme, start)
+            image = window_pixels(runner, generation, prompt, camera, size, theme, start, turns)
         else:
             image = strip_pixels(runner.strip, camera, size)
     finally:
@@ -162,9 +163,18 @@ class WindowPicture:
     """The whole window, drawn repeatedly at one size. Close it when done."""
 
     def __init__(
-        self, runner: ModelLike, size: tuple[int, int], theme: str = "dark", start: MapStart | None = None
+        self,
+        runner: ModelLike,
+        size: tuple[int, int],
+        theme: str = "dark",
+        start: MapStart | None = None,
+        turns: Sequence[Turn] = (),
     ) -> None:
-        """size: (width, height) in pixels; theme: the panels' theme; start: bring Map to the front and show this."""
+        """size: (width, height) in pixels; theme: the panels' theme; start: bring Map to the front and show this.
+
+        turns: of the chat that the prompt is.
+        """
+        self._turns = turns
         self._runner, self._theme, self._start = runner, theme, start
         self._canvas = open_picture(size)
         self._viewer: Viewer | None = None
@@ -178,7 +188,9 @@ class WindowPicture:
         """
         if self._viewer is None:
             ui = UiState(theme=self._theme)
-            state = State(prompt, generation.options, camera=camera, live=False, ui=ui)
+            written = self._turns[-1].content if self._turns else prompt
+            chat = ChatDraft.given(self._turns[:-1] if self._turns else None)
+            state = State(written, generation.options, camera=camera, live=False, ui=ui, chat=chat)
             self._viewer = Viewer(self._canvas, shared_device(), state, None)
         self._viewer.state.camera, self._viewer.state.runs = camera, Runs()
         self._viewer.show(self._runner, generation, prompt)
@@ -218,9 +230,10 @@ def window_pixels(
     size: tuple[int, int],
     theme: str = "dark",
     start: MapStart | None = None,
+    turns: Sequence[Turn] = (),
 ) -> np.ndarray:
-    """The window after `generation`, as uint8 [height, width, 4]; start: bring Map to the front and show this."""
-    picture = WindowPicture(runner, size, theme, start)
+    """The window after `generation`, as uint8 [height, width, 4]; start, turns: as for `WindowPicture`."""
+    picture = WindowPicture(runner, size, theme, start, turns)
     image = picture.pixels(generation, prompt, camera)
     picture.close()
     return image

@@ -11,6 +11,8 @@ from compute.text.chat import Turn
 
 from .widgets import dim, elided, tooltip
 
+_LABEL = "Chat"
+_BELOW = 4.2  # rows for the text field, the count and the buttons
 _SHOWN = 4  # turns that are visible at once
 _LONGEST_TIP = 2000  # characters
 
@@ -20,19 +22,30 @@ def available(state: State) -> bool:
     return state.model is not None and state.model.chat
 
 
-def draw(state: State) -> None:
-    """Draw the switch, its buttons and the turns; nothing for a model without a template."""
+def switch_width(state: State) -> float:
+    """The width of the switch, in pixels; 0 for a model without a template."""
     if not available(state):
-        return
+        return 0.0
+    style = imgui.get_style()
+    box = imgui.get_text_line_height() + 2 * style.frame_padding.y
+    return box + style.item_inner_spacing.x + imgui.calc_text_size(_LABEL).x + style.item_spacing.x
+
+
+def switch(state: State) -> None:
+    """Draw the switch, if the model has a template."""
+    if available(state):
+        _, state.chat.on = widget_tracking.checkbox(_LABEL, state.chat.on)
+        tooltip(
+            "Send the prompt as the user's turn of a chat, in the model's own template.\n"
+            "The tokens below are exactly what is sent."
+        )
+
+
+def draw(state: State) -> None:
+    """Draw the chat's buttons and its turns; nothing while the prompt is a plain text."""
     chat, run = state.chat, state.run
-    _, chat.on = widget_tracking.checkbox("Chat", chat.on)
-    tooltip(
-        "Send the prompt as the user's turn of a chat, in the model's own template.\n"
-        "The tokens below are exactly what is sent."
-    )
-    if not chat.on:
+    if not chat.on or not available(state):
         return
-    imgui.same_line()
     imgui.begin_disabled(not state.prompt.strip())
     if widget_tracking.small_button("As system"):
         chat.turns.append(Turn("system", state.prompt))
@@ -53,9 +66,11 @@ def _turns(state: State) -> None:
     chat = state.chat
     if not chat.turns:
         return
-    lines = min(len(chat.turns), _SHOWN)
+    line = imgui.get_text_line_height_with_spacing()
+    free = imgui.get_content_region_avail().y - _BELOW * imgui.get_frame_height_with_spacing()
+    lines = max(1, min(len(chat.turns), _SHOWN, int(free / line)))
     removed = None
-    if imgui.begin_child("turns", ImVec2(0, lines * imgui.get_frame_height_with_spacing())):
+    if imgui.begin_child("turns", ImVec2(0, lines * line)):
         for index, turn in enumerate(chat.turns):
             imgui.push_id(index)
             if widget_tracking.small_button("x"):

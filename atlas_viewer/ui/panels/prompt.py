@@ -17,7 +17,7 @@ _FIELD = 0.5  # fraction of the height that text field and tokens share
 
 
 def draw(state: State) -> None:
-    """Draw the chat switch, text field, token count and history, tokens, Generate, Stop, and the run's progress."""
+    """Draw the turns of a chat, text field, token count and history, tokens, Generate, Stop, and the run's progress."""
     style = imgui.get_style()
     line = imgui.get_text_line_height()
     below = 2 * imgui.get_frame_height() + line + 4 * style.item_spacing.y + 2
@@ -81,7 +81,7 @@ def _step_history(state: State, older: bool, newer: bool) -> None:
 
 
 def _count(state: State) -> None:
-    """Draw the number of tokens, and the buttons for the history."""
+    """Draw the number of tokens, the chat switch, and the buttons for the history."""
     known, context = state.prompt_tokens, state.options.context
     count = len(known.tokens)
     if not state.prompt_counted:
@@ -96,11 +96,14 @@ def _count(state: State) -> None:
         )
     size = imgui.get_text_line_height() + 2
     x = imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x - 2 * size - 4
-    shown = elided(text, x - imgui.get_cursor_pos_x() - theme.em(0.5))
+    imgui.push_style_var(imgui.StyleVar_.frame_padding, ImVec2(1, 1))
+    chat = x - chat_row.switch_width(state)
+    shown = elided(text, chat - imgui.get_cursor_pos_x() - theme.em(0.5))
     imgui.text_colored(theme.now.text if count > context else theme.now.text_dim, shown)
     if whole:
         tooltip(whole)
-    imgui.push_style_var(imgui.StyleVar_.frame_padding, ImVec2(1, 1))
+    imgui.same_line(chat)
+    chat_row.switch(state)
     for label, arrow, step, help in (
         ("##older", imgui.Dir.up, 0, "Earlier prompt"),
         ("##newer", imgui.Dir.down, 1, "Later prompt"),

@@ -291,6 +291,7 @@ def test_the_switch_sends_the_prompt_as_a_turn(screen: Screen, state: State) -> 
     screen.frame(2)
     screen.click("Chat")
     assert state.chat.on
+    screen.frame(2)
     screen.click("As system")
     assert (state.prompt, state.chat.turns) == ("", [Turn("system", "Once upon a")])
     state.prompt = "hello"
