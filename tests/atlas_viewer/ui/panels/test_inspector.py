@@ -18,7 +18,6 @@ from atlas_viewer.ui.inspector_rows import facts, summary
 from atlas_viewer.ui.services import Services
 from compute.models.tensor_index import TensorIndex
 from compute.sampling.options import GenerateOptions
-from compute.views.block_value import BlockValue
 from compute.views.statistics import HISTOGRAM_EDGES
 
 from helpers.fake_generation import FakeTokenizer, fake_step
@@ -62,25 +61,6 @@ def test_facts_of_an_activation(state: State) -> None:
     assert shown["Position"] == "5 of 12, position 4"
     assert "Vocabulary" not in shown
     assert summary(state, element) == "h.1.mlp.gelu[4, 5] = -1.5"
-
-
-@pytest.mark.parametrize(("block", "decoded"), [
-    (BlockValue("q4_0", 11, 0.0125, None), "0.0125 x (11 - 8)"),
-    (BlockValue("q4_1", 11, 0.0125, -0.5), "0.0125 x 11 - 0.5"),
-    (BlockValue("q5_k", 30, 0.0125, 0.25), "0.0125 x 30 + 0.25"),
-    (BlockValue("q8_0", -7, 0.0125, None), "0.0125 x -7"),
-])  # fmt: skip
-def test_facts_of_a_quantized_weight(state: State, block: BlockValue, decoded: str) -> None:
-    state.ui.view = ATLAS
-    element = TensorIndex("wte", (3, 1))
-    assert "Stored as" not in rows_of(state, element)
-    state.inspection.probed_values[element] = ProbedValue(0.5, element.index)
-    assert "Stored as" not in rows_of(state, element)
-    state.inspection.probed_values[element] = ProbedValue(block.value, element.index, block)
-    shown = rows_of(state, element)
-    assert shown["Stored as"] == f"{block.dtype}, {block.bits} bits: code {block.code}"
-    assert shown["Decoded"] == decoded
-    assert shown["Scale of"] == "32 values"
 
 
 def test_facts_of_a_vector_and_of_vocabulary_rows(state: State) -> None:
