@@ -192,6 +192,7 @@ class ModelRunner:
             proved=proved.text if proved else proof.NOT_PROVED,
             proof_failed=proved is not None and not proved.ok,
             chat=self.tokenizer.chat is not None,
+            end_of_text=self.tokenizer.token_label(self.tokenizer.end_of_text),
         )
 
     def start(

@@ -62,6 +62,7 @@ class ModelSummary:
     proved: str = ""  # the latest result of the self-test on this adapter; empty for a recorded model
     proof_failed: bool = False
     chat: bool = False  # it has a chat template
+    end_of_text: str = "<|endoftext|>"  # the name of the token that ends a text
 
 
 @dataclass(frozen=True, eq=False)

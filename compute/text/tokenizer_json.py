@@ -103,7 +103,7 @@ def _check(values: dict[str, Any], shown: str) -> None:
     for part, allowed in _ALLOWED.items():
         for item in _parts(values.get(part)):
             kind = item.get("type")
-            if kind not in allowed:
+            if not isinstance(kind, str) or kind not in allowed:
                 raise TokenizerError(
                     f"{shown}: its {part} is {one_line(str(kind), 40)}; supported are {', '.join(sorted(allowed))}"
                 )

@@ -19,7 +19,6 @@ _LABELS = 5.6  # ems
 _LISTED = 24  # prompt tokens in the tooltip
 _ENDINGS = {
     "length": "done",
-    "end_of_text": "ended with <|endoftext|>",
     "stopped": "stopped",
     "paused": "paused",
     "nonfinite": "ended: no finite logit",
@@ -49,6 +48,8 @@ def draw(state: State) -> None:
 
 def _run(state: State, run: Run) -> None:
     ending = _ENDINGS.get(run.stop_reason or "", run.stop_reason or "done")
+    if run.stop_reason == "end_of_text" and run.steps:
+        ending = f"ended with {run.steps[-1].text}"
     _fact("Run", ending if run.done else "writing", theme.now.text if run.done else theme.now.accent)
     if state.live:
         _fact("Speed", f"{run.tokens_per_second:.1f} tokens/s" if run.tokens_per_second else "-")
@@ -61,11 +62,12 @@ def _run(state: State, run: Run) -> None:
     mode = "greedy" if greedy else f"sampling, T {run.options.temperature:.2f}, seed {run.options.seed}"
     _fact("Mode", mode)
     _fact("Last token", f"{quoted(last.text)}  {last.token}" if last else "-")
-    ends = end_of_text_rank(last) if last else None
+    end = state.model.end_of_text if state.model else ModelSummary.end_of_text
+    ends = end_of_text_rank(last, end) if last else None
     if ends:
         rank, candidate = ends
         text = f"rank {rank}, {percent(candidate.model_probability).strip()}"
-        _fact("End of text", text, tip="<|endoftext|> is among the candidates of the last step")
+        _fact("End of text", text, tip=f"{end} is among the candidates of the last step")
 
 
 def _model(model: ModelSummary) -> None:
