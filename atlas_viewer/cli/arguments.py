@@ -126,7 +126,7 @@ def add_global(parser: argparse.ArgumentParser) -> None:
         "--model",
         default=argparse.SUPPRESS,
         metavar="NAME|PATH",
-        help="stories (default), gpt2, a .bin or .safetensors file, a folder, random:gpt2, ...",
+        help="stories (default), gpt2, a .bin, .gguf or .safetensors file, a folder, random:gpt2, ...",
     )
     group.add_argument(
         "--weights",

@@ -27,7 +27,7 @@ def load(
     """The model of that name or path, on the GPU. Its file is closed again.
 
     model: "stories" (embedded), "gpt2" and other fetched models, "random:gpt2" (random weights of that size), or the
-    path of an llm.c .bin file, a .safetensors file or a Hugging Face folder.
+    path of an llm.c .bin file, a .gguf or .safetensors file or a Hugging Face folder.
     weights: type on the GPU: "f32", "f16", "bf16", or "native", as in the file. context: the longest text in tokens, by
     default the model's positions; GPU memory grows with it. adapter: text that the name of the adapter contains. All
     models of a process share one adapter.
