@@ -15,9 +15,10 @@ def longest_context(device: wgpu.GPUDevice) -> int:
     return (int(device.limits["max-compute-workgroup-storage-size"]) - _BESIDES) // 4
 
 
-def attention_values(attention: Attention) -> dict[str, int | str]:
-    """Heads and their size, and what makes a score of query times key."""
+def attention_values(attention: Attention, threads: int = 64) -> dict[str, int | str]:
+    """Heads and their size, what makes a score of query times key, and threads per query."""
     return {
+        "threads": threads,
         "heads": attention.heads,
         "kv_heads": attention.kv_heads,
         "head_size": attention.head_size,

@@ -18,6 +18,7 @@ from .stages import Stage
 class StageKernels(Program):
     """Computes in scratch buffers of a chunk of rows, and stores into the activation buffers when traced."""
 
+    _attention_threads = 64  # per query and head
     _values: dict[str, wgpu.GPUBuffer]  # scratch buffers by the activation that is in them
 
     def _value(self, name: str) -> wgpu.GPUBuffer:
@@ -148,7 +149,8 @@ class StageKernels(Program):
         """Attention. points: see `_edited_points`."""
         layer, (scores, pattern) = self._description.attention.index(attention), points
         kernel = self._kernels.get(
-            "forward/attention_rows", **attention_values(attention), **self._where("query", attention.query),
+            "forward/attention_rows", **attention_values(attention, self._attention_threads),
+            **self._where("query", attention.query),
             context=self._context, storage=self._cache_kind(layer), trace=self._block(stage.section) is not None,
             scores=scores != NOWHERE, pattern=pattern != NOWHERE,
         )  # fmt: skip

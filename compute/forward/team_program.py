@@ -29,6 +29,8 @@ _TYPES = ("f32", "bf16", "f16")
 class TeamProgram(RowsProgram):
     """Decode on a GPU; matrices and caches are storage buffers."""
 
+    _attention_threads = 256  # one row has few queries: more threads share the keys of each
+
     def _groups(self, made: list[Stage]) -> Iterator[tuple[Stage, ...]]:
         rest = list(made)
         while rest:

@@ -14,7 +14,7 @@ const KV_QUADS = {{ kv_heads * head_size // 4 }}u;
 const HEAD_QUADS = {{ head_size // 4 }}u;
 const GROUP = {{ heads // kv_heads }}u; // heads that share a key-value head
 const CONTEXT = {{ context }}u;
-const THREADS = 64u;
+const THREADS = {{ threads }}u;
 // Threads that share the sum over keys of one quad of channels.
 const PARTS = THREADS / HEAD_QUADS;
 struct Params {
@@ -46,7 +46,7 @@ var<workgroup> sums: array<vec4f, THREADS>;
 {% include "common/softmax.wgsl" %}
 {% endif %}
 
-@compute @workgroup_size(64)
+@compute @workgroup_size({{ threads }})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
     if (state.done != 0u) { return; }
     let head = group.x;
