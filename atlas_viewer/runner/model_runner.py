@@ -46,6 +46,11 @@ from .tensor_reader import TensorReader
 _USUAL_CONTEXT = 256
 
 
+def end_label(tokenizer: Tokenizer) -> str:
+    """The name of the token that ends a text; empty for a tokenizer whose texts never end."""
+    return tokenizer.token_label(tokenizer.end_of_text) if tokenizer.ends else ""
+
+
 class ModelRunner:
     """Engine, views and tokenizer. Growing the context replaces the engine and its views."""
 
@@ -192,7 +197,7 @@ class ModelRunner:
             proved=proved.text if proved else proof.NOT_PROVED,
             proof_failed=proved is not None and not proved.ok,
             chat=self.tokenizer.chat is not None,
-            end_of_text=self.tokenizer.token_label(self.tokenizer.end_of_text),
+            end_of_text=end_label(self.tokenizer),
         )
 
     def start(
