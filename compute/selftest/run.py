@@ -13,7 +13,21 @@ import wgpu
 from compute.errors import AtlasError
 from compute.io.system_errors import first_line
 
-from . import architectures, attention, draws, edits, elementwise, lens, matmul, norm, passes, rotary, transpose, views
+from . import (
+    architectures,
+    attention,
+    differences,
+    draws,
+    edits,
+    elementwise,
+    lens,
+    matmul,
+    norm,
+    passes,
+    rotary,
+    transpose,
+    views,
+)
 from .check import Check, Skipped
 from .gpu import Gpu
 
@@ -32,6 +46,7 @@ GROUPS: dict[str, Group] = {
     "lens and attribution": lens.checks,
     "architectures": architectures.checks,
     "edits": edits.checks,
+    "differences": differences.checks,
 }
 
 
