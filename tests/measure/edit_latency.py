@@ -80,7 +80,8 @@ class Window:
             self.frame()
             _, now = self.tokens()
             if now and any(one != other for one, other in zip(now, before, strict=False)) and not self.state.requests:
-                return  # a frame updates the run before it draws the panels, so this one shows the token; it has arrived 1e3 * (time.perf_counter() - start)
+                # A frame updates the run before it draws the panels, so this one shows the token.
+                return 1e3 * (time.perf_counter() - start)
         raise SystemExit("no token changes")
 
 
