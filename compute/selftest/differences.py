@@ -12,6 +12,7 @@ from compute.forward.load_options import LoadOptions
 from compute.generate.edit_values import resolve_edits
 from compute.gpu.device import is_software
 from compute.gpu.wgpu_native import ComputeEncoder
+from compute.models.operations import Linear
 from compute.models.registry import Tensor
 from compute.views.difference import DifferencePass
 from compute.views.patterns import PatternStore, row_of_keys
@@ -21,8 +22,6 @@ from .gpu import Gpu, read, read_tensor, run_pass
 from .models import SMALL, layouts, loud_model, shape_of, some_tokens
 
 _ROWS = 29
-_WEIGHT = "h.1.mlp.c_fc.weight"
-_EDITS = ("h.0.attn.out[head=1] *= 0.5", f"{_WEIGHT}[5] = 0")
 _TINY = np.float32(1.2e-38)
 
 
@@ -34,12 +33,14 @@ def checks(gpu: Gpu) -> Iterator[Check]:
 
 
 def differences(layout: str, *, relative: bool) -> Check:
-    """Every activation and pattern, and some weights, of two passes over other tokens, one of them with edits."""
+    """Every activation, pattern and weight of two passes over other tokens, one of them with edits."""
     source = loud_model(SMALL)
     a = Engine.load(source, LoadOptions(SMALL.positions, layout=layout, program="rows", measured=False))
     b, errors = a.twin(), Errors()
+    halved = a.description.attention[0].output
+    matrix = [op.weight.name for op in a.description.operations() if isinstance(op, Linear)][-2]  # not the head
     tokens = some_tokens(SMALL, _ROWS + 1)
-    b.set_edits(resolve_edits(b, edits_of(_EDITS), tokens[1:], _ROWS))
+    b.set_edits(resolve_edits(b, edits_of((f"{halved}[head=1] *= 0.5", f"{matrix}[5] = 0")), tokens[1:], _ROWS))
     run_pass(a, tokens[:_ROWS])
     run_pass(b, tokens[1:])
     found = DifferencePass(a, b)
@@ -48,14 +49,14 @@ def differences(layout: str, *, relative: bool) -> Check:
         if tensor.heads or tensor.kind in ("embedding", "activation"):
             expected = subtracted(read_tensor(a, tensor.name), read_tensor(b, tensor.name), relative)
             errors.close(values(found, tensor), expected, tensor.name)
-    for name in ("wte", _WEIGHT, "h.0.ln_1.weight"):
+    for name in a.description.weights:
         got, weight = values(found, found.registry[name]), source.tensor(name)
         weight = weight if weight.shape == got.shape else weight.T
         edited = weight.copy()
-        if name == _WEIGHT:
+        if name == matrix:
             edited[5] = 0
         errors.close(got, subtracted(weight, edited, relative), name)
-        errors.same(bool(got.any()), name == _WEIGHT, f"{name}: whether anything differs")
+        errors.same(bool(got.any()), name == matrix, f"{name}: whether anything differs")
     name = "relative differences" if relative else "differences"
     return errors.check(f"{name} of two passes", f"{shape_of(SMALL)}, weights in {layout}s", KERNEL)
 
