@@ -270,6 +270,24 @@ def test_random_weights_are_the_same_every_time_in_any_order() -> None:
     assert not np.array_equal(values["h.0.mlp.c_fc.weight"], values["h.1.mlp.c_fc.weight"])
 
 
+@pytest.mark.parametrize("dtype", ["f32", "bf16"])
+def test_random_weights_generated_ahead_are_the_same(dtype: str) -> None:
+    names = list(parameter_shapes(TINY))
+    single = {}
+    for name in reversed(names):  # never in order, so that nothing is generated ahead
+        single[name] = RandomModel(TINY, seed=5, dtype=dtype).tensor(name)
+    model = RandomModel(TINY, seed=5, dtype=dtype)
+    for _ in range(2):
+        for name in names:
+            assert model.tensor(name).tobytes() == single[name].tobytes()
+            model.release(name)
+    model.tensor(names[0])
+    model.tensor(names[1])
+    assert model.tensor(names[-1]).tobytes() == single[names[-1]].tobytes()  # drops what follows names[1]
+    model.close()
+    assert model.tensor(names[2]).tobytes() == single[names[2]].tobytes()
+
+
 def test_random_weights_are_spread_as_in_gpt2() -> None:
     config = ModelConfig(layers=8, heads=4, channels=256, positions=64, vocabulary=1000, padded_vocabulary=1024)
     model = RandomModel(config)
