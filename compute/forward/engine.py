@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import wgpu
@@ -17,6 +18,7 @@ from compute.gpu.device import adapter_name
 from compute.gpu.loading import Loading, finished
 from compute.gpu.slices import Pace, Sliced
 from compute.gpu.subgroups import NO_SUBGROUPS
+from compute.gpu.wgpu_native import Dispatch
 from compute.models.operations import Attention
 from compute.sampling.sampler import Sampler
 from compute.weights.checkpoint import WeightSource
@@ -54,6 +56,10 @@ class Engine:
         self.epoch = 0  # counts passes that computed more than the newest row
         self._cached: tuple[Sequence[int], int] = ((), 0)  # a text, and how many rows of its prefix are computed
         self._text_start = 0
+        # Of each program: a draw, all dispatches that end with it, and their cost.
+        self._latest_work: WeakKeyDictionary[Program, tuple[list[Dispatch], list[Dispatch], float]] = (
+            WeakKeyDictionary()
+        )
         self.edit_changes = 0  # counts changes of the edits, after which views bind weights and patterns again
 
     @classmethod
@@ -223,17 +229,27 @@ class Engine:
             else:
                 program, seconds = self.prefill, self._programs.prefill_seconds
             count = min(program.rows, rows - first)
-            dispatches = list(program.body)
-            if first + count == rows:
-                dispatches += [*program.head, *self.sampler.dispatches(top)]
+            dispatches, cost = self._work(program, top if first + count == rows else None)
             state = state_of(start - base, first, count, rows - 1, first_position, total - base, step)
             if follows:
                 # The previous draw may have ended the text. Only the GPU knows, so its flag is not overwritten.
                 state = state[:POSITION_BYTES]
-            cost = sum(dispatch.cost for dispatch in dispatches)
             segments.append(Segment(None if cached else state, dispatches, cost, seconds * cost))
             first += count
         return Pass(tuple(segments), start, rows, first_position, cached)
+
+    def _work(self, program: Program, top: int | None) -> tuple[list[Dispatch], float]:
+        """The dispatches of a program, and their cost. top: also of its head and a draw with so many candidates."""
+        if top is None:
+            return program.body, sum(dispatch.cost for dispatch in program.body)
+        draw = self.sampler.dispatches(top)
+        latest = self._latest_work.get(program)
+        # Most passes repeat the one before: counting some hundred dispatches again would take as long as a few of them.
+        if latest is None or latest[0] != draw:
+            dispatches = [*program.body, *program.head, *draw]
+            latest = draw, dispatches, sum(dispatch.cost for dispatch in dispatches)
+            self._latest_work[program] = latest
+        return latest[1], latest[2]
 
     def write_state(self, state: bytes) -> None:
         """Write the state that dispatches read that are submitted from now on."""

@@ -88,6 +88,9 @@ class PassBatch:
         while self._segment < len(segments) and (spent < budget_s or not spent):
             plan, segment = segments[self._segment]
             rate, first, before = segment.seconds / segment.cost, self._dispatch, spent
+            if first == 0 and spent + segment.seconds <= budget_s:
+                spent += segment.seconds
+                self._dispatch = len(segment.dispatches)
             while self._dispatch < len(segment.dispatches) and (spent < budget_s or not spent):
                 spent += rate * segment.dispatches[self._dispatch].cost
                 self._dispatch += 1

@@ -167,8 +167,11 @@ class ComputeEncoder:
         set_bind_group = _lib.wgpuComputePassEncoderSetBindGroup
         dispatch_groups = _lib.wgpuComputePassEncoderDispatchWorkgroups
         null = _c.NULL
+        pipeline: wgpu.GPUComputePipeline | None = None
         for dispatch in dispatches:
-            set_pipeline(handle, dispatch.pipeline._internal)
+            if dispatch.pipeline is not pipeline:
+                pipeline = dispatch.pipeline
+                set_pipeline(handle, pipeline._internal)
             set_bind_group(handle, 0, dispatch.bind_group._internal, 0, null)
             dispatch_groups(handle, *dispatch.groups)
         begin.end()
