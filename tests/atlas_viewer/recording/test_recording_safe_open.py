@@ -19,6 +19,7 @@ from atlas_viewer.recording.salvage import DamagedRecording
 from atlas_viewer.recording.schema import APPLICATION_ID, SCHEMA, Schema, create
 from atlas_viewer.recording.store import create_session
 from compute.errors import AtlasError, RecordingError
+from compute.selftest.small_models import SMALL_MODELS
 
 from helpers.damaged_recordings import assert_clear_message, damage, use
 from helpers.make_recordings import (
@@ -260,6 +261,27 @@ def test_the_architecture_comes_back_if_it_is_known(tmp_path: Path) -> None:
     for read in (Recording, DamagedRecording):
         with pytest.raises(RecordingError, match=r"b\.atlas: .*architecture 'unheard of'.*atlas-viewer 9\.9$"):
             read(other)
+
+
+@pytest.mark.parametrize("name", SMALL_MODELS)
+def test_a_config_of_every_architecture_comes_back(tmp_path: Path, name: str) -> None:
+    path, head = tmp_path / "a.atlas", replace(HEAD, config=SMALL_MODELS[name])
+    create_session(path, head, TENSORS)
+    with Recording(path) as recording:
+        assert recording.head == head
+
+
+@pytest.mark.parametrize(
+    "rest", ['{"rope": ' + "[" * 4900, '{"rope": {"theta": 0.0}}', '{"rope": {"channels": 1073741824}}']
+)
+def test_a_config_that_describes_no_model_is_refused_in_one_line(tmp_path: Path, rest: str) -> None:
+    path = tmp_path / "a.atlas"
+    create_session(path, replace(HEAD, config=SMALL_MODELS["llama"]), TENSORS)
+    damage(path, f"UPDATE session SET architecture = 'llama {rest}'")
+    for read in (Recording, DamagedRecording):
+        with pytest.raises(RecordingError, match=r"a\.atlas: .*architecture: ") as refusal:
+            read(path)
+        assert str(refusal.value).isprintable()
 
 
 def test_an_older_version_is_migrated_on_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,18 @@ def test_gpt_2_is_its_name_alone() -> None:
         'llama {"window_blocks": [1]}',
         'llama {"nobody": 1}',
         "llama {" + "9" * 20000,
+        'llama {"rope": ' + "[" * 4900,
+        'llama {"epsilon": 1e400}',
+        'llama {"logit_cap": -1.0}',
+        'llama {"rope": {"theta": 0.0}}',
+        'llama {"rope": {"linear": 0.0}}',
+        'llama {"rope": {"local_theta": -1.0}}',
+        'llama {"rope": {"channels": 1073741824}}',
+        'llama {"rope": {"channels": 3}}',
+        'llama {"rope": {"factors": [1.0, 0.0]}}',
+        'llama {"rope": {"factors": [1.0]}}',
+        'llama {"rope": {"llama3": {"factor": 0.0, "low": 1.0, "high": 4.0, "positions": 16}}}',
+        'llama {"rope": {"llama3": {"factor": 8.0, "low": 1.0, "high": 1.0, "positions": 16}}}',
     ],
 )
 def test_damaged_text_is_refused(text: str) -> None:
