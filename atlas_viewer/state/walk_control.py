@@ -69,6 +69,7 @@ def _resolve(state: State, panels: Mapping[str, str]) -> None:
     walks.fresh = False
     try:
         walks.walk = Checker(registry.description, panels).walk(walks.source)
+        walks.number = min(walks.number, walks.pages - 1)  # another model may have fewer pages
     except WalkError as error:
         walks.problem = f"This walk does not fit the model: {error}"
 

@@ -95,8 +95,9 @@ class WalkState:
 
     @property
     def pages(self) -> int:
-        """Number of pages of the open walk."""
-        return len(self.source.pages) if self.source is not None else 0
+        """Number of pages of the open walk: those that fit the model, once that is known."""
+        walk = self.walk or self.source
+        return len(walk.pages) if walk is not None else 0
 
     def go(self, number: int) -> None:
         """Open the page with this index; past the last page, close a walk of captions."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from compute.errors import WalkError
 from compute.models.description import Description
-from compute.models.names import block_name, block_title
+from compute.models.names import block_title
 
 from .nearest import nearest, nearest_tensor
 from .pages import Page, Walk
@@ -30,8 +30,14 @@ class Checker:
         self._parts = {section.title: section.block for section in description.sections}
 
     def walk(self, walk: Walk) -> Walk:
-        """The walk with every subject resolved. Raises a `WalkError` that names the line of the first dead one."""
-        return replace(walk, pages=tuple(self._page(page, walk.file) for page in walk.pages))
+        """The walk with every subject resolved, without pages that need what the model lacks.
+
+        Raises a `WalkError` that names the line of the first dead subject, or if no page is left.
+        """
+        pages = tuple(self._page(page, walk.file) for page in walk.pages if self._fits(page))
+        if not pages:
+            raise WalkError(f"{walk.file}:{walk.pages[0].line}: every page needs something that the model lacks")
+        return replace(walk, pages=pages)
 
     def _page(self, page: Page, file: str) -> Page:
         def resolved(subject: Subject, line: int) -> Subject:
@@ -49,7 +55,26 @@ class Checker:
         return replace(page, subject=resolved(page.subject, page.subject_line), paragraphs=paragraphs, panel=panel)
 
     def subject(self, subject: Subject) -> Subject:
-        """The subject with the names of this model. Raises a `ValueError` when there is none."""
+        """The subject, or its first alternative that the model has, with the names of this model.
+
+        Raises a `ValueError` about the subject itself when there is none.
+        """
+        problem: ValueError | None = None
+        for candidate in (subject, *subject.others):
+            try:
+                return self._one(replace(candidate, others=()))
+            except ValueError as error:
+                problem = problem or error
+        raise problem or ValueError(subject.text)
+
+    def _fits(self, page: Page) -> bool:
+        """Whether the page is about something that the model has, see `Page.needs`."""
+        try:
+            return page.needs is None or bool(self.subject(page.needs))
+        except ValueError:
+            return False
+
+    def _one(self, subject: Subject) -> Subject:
         if subject.kind in (Kind.WHOLE, Kind.STRIP):
             return subject
         if subject.kind is Kind.PANEL:
@@ -76,10 +101,8 @@ class Checker:
     def _name(self, subject: Subject) -> str:
         """The name of the tensor, with h.last and h.middle replaced."""
         name = subject.name
-        for word, block in _BLOCKS.items():
-            prefix = block_name(word, "")
-            if name.startswith(prefix):
-                name = block_name(self._block(block, subject), name.removeprefix(prefix))
+        parts = name.split(".")
+        name = ".".join(str(self._block(_BLOCKS[part], subject)) if part in _BLOCKS else part for part in parts)
         name = self._description.canonical(name)
         if name not in self._description.outputs and name not in self._weights and name not in self._heads:
             raise ValueError(

@@ -19,7 +19,10 @@ class Piece:
 
 @dataclass(frozen=True)
 class Page:
-    """A page. run: tokens to generate when it opens; hold: seconds after which the next page opens, 0 for never."""
+    """A page. run: tokens to generate when it opens; hold: seconds after which the next page opens, 0 for never.
+
+    needs: the page is left out for models without this; None for a page that fits all.
+    """
 
     title: str
     subject: Subject
@@ -30,6 +33,7 @@ class Page:
     panel_line: int = 0
     run: int = 0
     hold: float = 0.0
+    needs: Subject | None = None
 
     @property
     def links(self) -> Iterator[Piece]:

@@ -24,7 +24,7 @@ _QUOTED = 40  # characters of a line that a message repeats
 _SETTING = re.compile(r"(\w+):\s*(.*)")
 _LINK = re.compile(r"\[([^\[\]]*)\]\(([^()]*)\)")
 _OPENED = re.compile(r"\[[^\[\]]*\]\(")
-_SETTINGS = ("look", "panel", "run", "hold")
+_SETTINGS = ("look", "panel", "run", "hold", "needs")
 
 
 def read_walk(path: Path) -> Walk:
@@ -175,7 +175,9 @@ class _Parser:
             self._fail("panel: names no panel")
         run, hold = (self._number(draft, name, most) for name, most in (("run", _MOST_TOKENS), ("hold", _MOST_HOLD)))
         paragraphs = tuple(tuple(paragraph) for paragraph in draft.paragraphs)
-        return Page(draft.title, subject, paragraphs, draft.line, subject_line, panel, panel_line, run, hold)
+        needs, self._line = draft.settings.get("needs", ("", 0))
+        needed = self._subject(needs) if self._line else None
+        return Page(draft.title, subject, paragraphs, draft.line, subject_line, panel, panel_line, run, hold, needed)
 
     def _number(self, draft: _Draft, name: str, most: int) -> int:
         text, self._line = draft.settings.get(name, ("0", 0))

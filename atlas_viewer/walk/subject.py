@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 LAST = -1  # a row, column or block counted from the end
 MIDDLE = -2  # the block in the middle of the model
@@ -38,7 +38,8 @@ class Kind(enum.Enum):
 class Subject:
     """A subject. `LAST` as a row or part of an index is the newest token, or the last row or column of a weight.
 
-    name: of the tensor, the part of the model or the panel; empty for `WHOLE` and `STRIP`.
+    name: of the tensor, the part of the model or the panel; empty for `WHOLE` and `STRIP`. In a tensor's name, `last`
+    and `middle` stand for the number of a block.
     """
 
     kind: Kind
@@ -48,10 +49,16 @@ class Subject:
     index: tuple[int, ...] = ()
     block: int | None = None  # of a part: its number, `LAST` or `MIDDLE`
     text: str = ""  # as it is written in the file
+    others: tuple[Subject, ...] = ()  # alternatives, for models that do not have this one
 
 
 def parse_subject(text: str) -> Subject:
-    """The subject that `text` writes. Raises a `ValueError` that says what is wrong with it."""
+    """The subject that `text` writes, with alternatives after bars. Raises a `ValueError` that says what is wrong."""
+    first, *others = (_one_subject(part) for part in text.split("|"))
+    return replace(first, others=tuple(others))
+
+
+def _one_subject(text: str) -> Subject:
     text = " ".join(text.split())
     if not text:
         raise ValueError("names nothing; write a tensor, `block 3` or `whole`")

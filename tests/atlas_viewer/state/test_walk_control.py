@@ -14,7 +14,7 @@ from atlas_viewer.state.spotlight import NOTHING
 from atlas_viewer.state.state import State
 from atlas_viewer.state.walk_facts import UNKNOWN, fact
 from atlas_viewer.state.walk_subjects import box_of_subject
-from atlas_viewer.walk.built_in import GUIDED, MINUTE, built_in
+from atlas_viewer.walk.built_in import GUIDED, MINUTE
 from atlas_viewer.walk.parser import parse_walk
 from compute.views.map_layout import map_layout
 from compute.views.probe import MOST
@@ -178,7 +178,7 @@ def test_facts_of_the_run_and_the_model(state: State) -> None:
 def test_every_page_of_the_built_in_walks_can_be_shown(state: State, name: str) -> None:
     state.walks.wanted = name
     frame(state)
-    for number in range(len(built_in(name).pages)):
+    for number in range(state.walks.pages):
         state.walks.go(number)
         arrive(state)
         page = state.walks.page

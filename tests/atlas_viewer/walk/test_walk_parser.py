@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from compute.errors import WalkError
 from compute.io.escape import escaped
 from compute.models.architectures import describe
 from compute.models.config import GPT2_SIZES, ModelConfig
+from compute.selftest.small_models import SMALL_MODELS
 
 STORIES = ModelConfig(layers=6, heads=6, channels=192, positions=256, vocabulary=50257, padded_vocabulary=50304)
 PANELS = {name: name for name in ("Logits", "Sampling", "Generated tokens", "Attention")} | {"Recording": "Session"}
@@ -178,9 +180,34 @@ def test_built_in_walks_fit_every_model(name: str, config: ModelConfig) -> None:
     Checker(describe(config), PANELS).walk(built_in(name))
 
 
+@pytest.mark.parametrize("name", SMALL_MODELS)
+def test_built_in_walks_fit_every_architecture(name: str) -> None:
+    checker = Checker(describe(SMALL_MODELS[name]), PANELS)
+    assert len(checker.walk(built_in(MINUTE)).pages) == 4
+    titles = [page.title for page in checker.walk(built_in(GUIDED)).pages]
+    assert 20 <= len(titles) <= 24
+    assert len(set(titles)) == len(titles)
+    assert {"Position", "Query, key, value", "MLP", "A block"} <= set(titles)
+
+
+def test_alternatives_and_needs() -> None:
+    text = "# A\nneeds: {}\nlook: h.0.mlp.gated | h.0.mlp.gelu\nSee [it](h.9.mlp.c_fc | h.last.mlp.c_fc)\n"
+    text += "# B\nlook: whole\nx"
+    checker = Checker(describe(STORIES), PANELS)
+    both = checker.walk(parse_walk(text.format("wpe"), "walk.txt")).pages
+    assert [page.title for page in both] == ["A", "B"]
+    assert both[0].subject.name == "h.0.mlp.gelu"
+    assert [link.target.name for link in both[0].links if link.target] == ["h.5.mlp.c_fc"]
+    assert [page.title for page in checker.walk(parse_walk(text.format("h.0.attn.q_rot"), "walk.txt")).pages] == ["B"]
+    with pytest.raises(WalkError, match=re.escape('walk.txt:2: unknown tensor "h.0.mlp.gated" (nearest: h.0.mlp.')):
+        checker.walk(parse_walk("# A\nlook: h.0.mlp.gated | h.0.mlp.up\nx", "walk.txt"))
+    with pytest.raises(WalkError, match=re.escape("walk.txt:1: every page needs something that the model lacks")):
+        checker.walk(parse_walk("# A\nneeds: h.0.mlp.up\nlook: whole\nx", "walk.txt"))
+
+
 def test_the_guided_walk_names_what_it_must_explain() -> None:
     walk = built_in(GUIDED)
-    assert 18 <= len(walk.pages) <= 24
+    assert 18 <= len(walk.pages) <= 30
     text = " ".join(piece.text for page in walk.pages for paragraph in page.paragraphs for piece in paragraph).lower()
     for term in (
         "token", "embedding", "residual stream", "layer norm", "query", "key", "value", "attention", "head", "mlp",
