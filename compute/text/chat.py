@@ -17,6 +17,7 @@ from pathlib import Path
 
 from compute.errors import PromptError, UsageError
 from compute.io.escape import one_line
+from compute.io.untrusted_json import read_untrusted_json
 
 SECONDS = 2
 """Processor time that a template may take. The clock may take ten times as long, on a busy machine."""
@@ -104,7 +105,7 @@ def _rendered(template: ChatTemplate, turns: tuple[Turn, ...]) -> str:
     except OSError as error:
         raise PromptError(f"{failed} cannot run: no process can be started ({one_line(str(error))})") from None
     try:
-        answer = json.loads(done.stdout)
+        answer = read_untrusted_json(done.stdout)
     except ValueError:  # the system has ended the process, which then wrote nothing or only a part
         raise PromptError(
             f"{failed} takes more than {SECONDS} seconds or {MEMORY_BYTES >> 20} MB of memory; give the prompt as plain"

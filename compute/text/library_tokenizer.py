@@ -13,6 +13,7 @@ import tokenizers
 
 from compute.errors import PromptError, TokenizerError
 from compute.io.escape import one_line
+from compute.io.untrusted_json import read_untrusted_json
 
 from .chat import ChatTemplate, unshielded
 from .tokenizer import Tokenizer
@@ -69,7 +70,7 @@ class LibraryTokenizer(Tokenizer):
     def _with_other_names(self) -> tuple[tokenizers.Tokenizer, dict[int, int]]:
         """The same tokenizer with other names for its special tokens, and which token each of those is."""
         with library_errors(self.name, TokenizerError):
-            values: dict[str, Any] = json.loads(self._library.to_str())
+            values: dict[str, Any] = read_untrusted_json(self._library.to_str())
             known = {}
             for token in values["added_tokens"]:
                 if token["id"] in self.special:

@@ -154,7 +154,7 @@ def test_the_target_is_one_token_or_an_id(view: LensView) -> None:
     assert not view.target
     assert view.refused.startswith('target " Lily went": is 2 tokens, " Lily" (id:20037), " went" (id:1816); give one')
     aim(view, "id:50257", 50257, tokenizer)
-    assert view.refused == 'target "50257": the model has 50257 tokens; give 0 to 50256'
+    assert view.refused == 'target "id:50257": the model has 50257 tokens; give 0 to 50256'
     aim(view, "id:11", 50257, tokenizer)
     assert (view.target, view.refused) == (11, "")
     aim(view, "", 50257, tokenizer)
