@@ -15,7 +15,7 @@ from compute.views.map_layout import MapLayout
 from .inspection import Inspection
 from .map_addresses import range_boxes
 
-REST_S = 0.06  # how long the mouse rests on a cell before its card appears, where a formula takes frames
+REST_S = 0.04  # how long the mouse rests on a cell before its card appears, where a formula takes frames
 _LINGER_S = 0.35  # how long a card stays when the mouse leaves its cell, so that it can be reached
 _MOST_BOXES = 300
 
