@@ -1,7 +1,7 @@
 """Measures the window's frame rate while it generates, on a virtual display.
 
 Usage: `PYTHONPATH=tests python -m measure.frame_rate [CHECKOUT ...] [--view NAME] [--lecture] [--seconds N]
-[--size WIDTHxHEIGHT]`. Needs Xvfb. Nothing else should run meanwhile. Each CHECKOUT (this one, if there is none) is
+[--size WIDTHxHEIGHT] [--model NAME|PATH]`. Needs Xvfb. Nothing else should run meanwhile. Each CHECKOUT (this one, if there is none) is
 measured with its own sources and its own .venv.
 """
 
@@ -27,6 +27,7 @@ def main() -> None:
     parser.add_argument("--lecture", action="store_true")
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--size", default="1280x720", help="of the display")
+    parser.add_argument("--model", default="stories", help="a name, or the full path of a file")
     arguments = parser.parse_args()
     with x_server(f"{arguments.size}x24") as (display, _):
         for checkout in arguments.checkouts:
@@ -35,7 +36,7 @@ def main() -> None:
                 environment["ATLAS_VIEWER_CONFIG"] = str(Path(settings) / "settings")
                 environment.pop("WAYLAND_DISPLAY", None)
                 python = str(checkout.resolve() / ".venv" / "bin" / "python")
-                options = [arguments.view, str(int(arguments.lecture)), str(arguments.seconds)]
+                options = [arguments.view, str(int(arguments.lecture)), str(arguments.seconds), arguments.model]
                 made = subprocess.run(
                     [python, str(DRIVER), *options], env=environment, cwd=checkout, stdout=subprocess.PIPE, text=True,
                     check=True, timeout=PATIENCE_S,

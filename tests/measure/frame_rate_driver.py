@@ -1,6 +1,6 @@
 """Opens the real window, generates, and prints its frame rate as JSON.
 
-Usage: `frame_rate_driver.py VIEW LECTURE SECONDS`: VIEW is Map, Atlas (Strip) or another panel to bring to the front;
+Usage: `frame_rate_driver.py VIEW LECTURE SECONDS MODEL`: VIEW is Map, Atlas (Strip) or another panel to bring to the front;
 LECTURE is 1 for lecture mode. Measured from ten seconds after the first picture of the map on.
 """
 
@@ -71,4 +71,4 @@ class TimedViewer(Viewer):
 if __name__ == "__main__":
     window.Viewer = TimedViewer  # type: ignore[assignment, attr-defined]
     options = GenerateOptions(max_new_tokens=TOKENS, temperature=0.0)
-    window.view(open_model("stories"), "Once upon a time, there was a", options, LoadOptions())
+    window.view(open_model(sys.argv[4]), "Once upon a time, there was a", options, LoadOptions())
