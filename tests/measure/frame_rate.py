@@ -1,8 +1,8 @@
 """Measures the window's frame rate while it generates, on a virtual display.
 
 Usage: `PYTHONPATH=tests python -m measure.frame_rate [CHECKOUT ...] [--view NAME] [--lecture] [--seconds N]
-[--size WIDTHxHEIGHT] [--model NAME|PATH]`. Needs Xvfb. Nothing else should run meanwhile. Each CHECKOUT (this one, if there is none) is
-measured with its own sources and its own .venv.
+[--size WIDTHxHEIGHT] [--model NAME|PATH]`. Needs Xvfb. Nothing else should run meanwhile. Each CHECKOUT (this one, if
+there is none) is measured with its own sources and its own .venv.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Opens the real window, generates, and prints its frame rate as JSON.
 
-Usage: `frame_rate_driver.py VIEW LECTURE SECONDS MODEL`: VIEW is Map, Atlas (Strip) or another panel to bring to the front;
-LECTURE is 1 for lecture mode. Measured from ten seconds after the first picture of the map on.
+Usage: `frame_rate_driver.py VIEW LECTURE SECONDS MODEL`: VIEW is Map, Atlas (Strip) or another panel to bring to the
+front; LECTURE is 1 for lecture mode. Measured from ten seconds after the first picture of the map on.
 """
 
 from __future__ import annotations
