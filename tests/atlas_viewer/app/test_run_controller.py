@@ -176,6 +176,8 @@ def test_a_chat_runs_as_the_exact_text_and_stays_one_in_branches() -> None:
     assert run is not None
     assert (run.prompt, run.turns) == ("<system> be brief <user> hello", turns)
     assert state.ui.prompts[-1] == "hello"
+    while state.prompt_tokens.turns != turns:  # a chat is tokenized on another thread when nothing is typed any more
+        loop.draw(1)
     assert (state.prompt_tokens.text, state.prompt_tokens.turns) == ("hello", turns)
     assert len(state.prompt_tokens.tokens) == len(run.prompt_tokens) == 5
     assert state.prompt_counted
