@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from atlas_viewer.state.requests import Branch, Continue, OpenModel, Pause, Resu
 from atlas_viewer.state.runs import Run
 from compute.text.chat import Turn
 
+from helpers.patience import PATIENCE_S
 from helpers.viewer_loop import Loop
 
 pytestmark = pytest.mark.gpu
@@ -176,8 +178,9 @@ def test_a_chat_runs_as_the_exact_text_and_stays_one_in_branches() -> None:
     assert run is not None
     assert (run.prompt, run.turns) == ("<system> be brief <user> hello", turns)
     assert state.ui.prompts[-1] == "hello"
-    while state.prompt_tokens.turns != turns:  # a chat is tokenized on another thread when nothing is typed any more
-        loop.draw(1)
+    until = time.monotonic() + PATIENCE_S
+    while state.prompt_tokens.turns != turns and time.monotonic() < until:
+        loop.draw(1)  # a chat is tokenized on another thread when nothing is typed any more
     assert (state.prompt_tokens.text, state.prompt_tokens.turns) == ("hello", turns)
     assert len(state.prompt_tokens.tokens) == len(run.prompt_tokens) == 5
     assert state.prompt_counted
