@@ -3,6 +3,7 @@
 // parts: the matrices; norm: "rms" or "layer" when the row is the norm of `source`, else "": the row itself.
 // epilogue: of a single matrix without a gate, as in forward/common/epilogue.wgsl.
 {% import "common/weight.wgsl" as w %}
+{% import "decode/common/teams.wgsl" as t %}
 {% include "common/state.wgsl" %}
 {% set packed = 4 if dtype == "f32" else (8 if inputs % 8 == 0 else 4) %}
 const INPUTS = {{ inputs }}u;
@@ -12,13 +13,7 @@ const THREADS = {{ threads }}u;
 const LANES = {{ lanes }}u;
 const TEAMS = THREADS / LANES;
 const STEPS = (PACKS + LANES - 1u) / LANES;
-{% if dtype == "f32" %}
-alias Pack = vec4f;
-{% elif packed == 8 %}
-alias Pack = vec4u;
-{% else %}
-alias Pack = vec2u;
-{% endif %}
+{{ t.pack(dtype, packed) }}
 struct Part {
     outs: u32,      // rows of the matrix, or of its shard
     first_out: u32, // output of row 0
@@ -65,54 +60,8 @@ fn x_quad(quad: u32) -> vec4f { return x[quad]; }
 {% else %}
 fn x_quad(quad: u32) -> vec4f { return source[quad]; }
 {% endif %}
-fn pack_dot(pack: Pack, index: u32) -> f32 {
-{% if dtype == "f32" %}
-    return dot(pack, x_quad(index));
-{% elif packed == 8 %}
-    return dot(unpack_low(pack.xy), x_quad(index * 2u)) + dot(unpack_low(pack.zw), x_quad(index * 2u + 1u));
-{% else %}
-    return dot(unpack_low(pack), x_quad(index));
-{% endif %}
-}
-{% if subgroups %}
-var<workgroup> team_sums: array<f32, TEAMS>;
-fn team_sum(value: f32, thread: u32) -> f32 { return subgroupAdd(value); }
-// Sum over the workgroup, valid in every thread.
-fn group_sum(value: f32, thread: u32, team: u32, lane: u32) -> f32 {
-    let mine = subgroupAdd(value);
-    if (lane == 0u) { team_sums[team] = mine; }
-    workgroupBarrier();
-    var total = 0.0;
-    for (var i = 0u; i < TEAMS; i++) { total += team_sums[i]; }
-    workgroupBarrier();
-    return total;
-}
-{% else %}
-var<workgroup> sums: array<f32, THREADS>;
-// Sum over the team, valid in its lane 0. Every thread of the workgroup must call it.
-fn team_sum(value: f32, thread: u32) -> f32 {
-    sums[thread] = value;
-    for (var half = LANES / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if (thread % LANES < half) { sums[thread] += sums[thread + half]; }
-    }
-    workgroupBarrier();
-    let total = sums[thread];
-    workgroupBarrier();
-    return total;
-}
-fn group_sum(value: f32, thread: u32, team: u32, lane: u32) -> f32 {
-    sums[thread] = value;
-    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if (thread < half) { sums[thread] += sums[thread + half]; }
-    }
-    workgroupBarrier();
-    let total = sums[0];
-    workgroupBarrier();
-    return total;
-}
-{% endif %}
+{{ t.pack_dot(dtype, packed, "x_quad(%s)") }}
+{{ t.sums(subgroups) }}
 {% for i in range(parts) %}
 
 // Output `out` of matrix {{ i }}, without its bias; valid in lane 0. Outputs past the end repeat the last one.

@@ -5,6 +5,7 @@
    matrix rows per team; threads: per workgroup. #}
 {% import "common/weight.wgsl" as w %}
 {% import "common/edits.wgsl" as e %}
+{% import "decode/common/teams.wgsl" as t %}
 {% macro declare(inputs, dtype, lanes, subgroups, team_rows, threads, binding) %}
 {% set packed = 4 if dtype == "f32" else (8 if inputs % 8 == 0 else 4) %}
 {% set packs = inputs // packed %}
@@ -15,64 +16,12 @@ const LANES = {{ lanes }}u;
 const TEAMS = THREADS / LANES;
 const TEAM_ROWS = {{ team_rows }}u;
 const PACKS = {{ packs }}u; // loads per row of the matrix
-{% if dtype == "f32" %}
-alias Pack = vec4f;
-{% elif packed == 8 %}
-alias Pack = vec4u;
-{% else %}
-alias Pack = vec2u;
-{% endif %}
+{{ t.pack(dtype, packed) }}
 @group(0) @binding({{ binding }}) var<storage, read> weight: array<Pack>;
 {{ w.unpack_pairs(dtype) }}
 var<workgroup> x: array<vec4f, QUADS>;
-fn pack_dot(pack: Pack, index: u32) -> f32 {
-{% if dtype == "f32" %}
-    return dot(pack, x[index]);
-{% elif packed == 8 %}
-    return dot(unpack_low(pack.xy), x[index * 2u]) + dot(unpack_low(pack.zw), x[index * 2u + 1u]);
-{% else %}
-    return dot(unpack_low(pack), x[index]);
-{% endif %}
-}
-{% if subgroups %}
-var<workgroup> team_sums: array<f32, TEAMS>;
-fn team_sum(value: f32, thread: u32) -> f32 { return subgroupAdd(value); }
-// Sum over the workgroup, valid in every thread.
-fn group_sum(value: f32, thread: u32, team: u32, lane: u32) -> f32 {
-    let mine = subgroupAdd(value);
-    if (lane == 0u) { team_sums[team] = mine; }
-    workgroupBarrier();
-    var total = 0.0;
-    for (var i = 0u; i < TEAMS; i++) { total += team_sums[i]; }
-    workgroupBarrier();
-    return total;
-}
-{% else %}
-var<workgroup> shared_sums: array<f32, THREADS>;
-// Sum over the team, valid in its lane 0. Every thread of the workgroup must call it.
-fn team_sum(value: f32, thread: u32) -> f32 {
-    shared_sums[thread] = value;
-    for (var half = LANES / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if (thread % LANES < half) { shared_sums[thread] += shared_sums[thread + half]; }
-    }
-    workgroupBarrier();
-    let total = shared_sums[thread];
-    workgroupBarrier();
-    return total;
-}
-fn group_sum(value: f32, thread: u32, team: u32, lane: u32) -> f32 {
-    shared_sums[thread] = value;
-    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if (thread < half) { shared_sums[thread] += shared_sums[thread + half]; }
-    }
-    workgroupBarrier();
-    let total = shared_sums[0];
-    workgroupBarrier();
-    return total;
-}
-{% endif %}
+{{ t.pack_dot(dtype, packed, "x[%s]") }}
+{{ t.sums(subgroups) }}
 {% endmacro %}
 
 {% macro entry(subgroups, threads) %}
