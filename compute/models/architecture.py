@@ -47,10 +47,11 @@ def _nothing(read: ConfigReader) -> Mapping[str, object]:
     return {}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ConfigFields:
     """The fields of `config.json`: the names of the sizes, and the values of others that the description covers.
 
+    The defaults are the names that most architectures use.
     classes: names that the field `architectures` may list, the one to write first.
     computed: fields that change what the model computes, and their supported values. A missing field has the first of
     them, which is also the one to write.
@@ -60,12 +61,12 @@ class ConfigFields:
     written: more fields to write.
     """
 
-    layers: str
-    heads: str
-    channels: str
-    positions: str
-    vocabulary: str
     classes: tuple[str, ...]
+    layers: str = "num_hidden_layers"
+    heads: str = "num_attention_heads"
+    channels: str = "hidden_size"
+    positions: str = "max_position_embeddings"
+    vocabulary: str = "vocab_size"
     computed: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
     switches: Mapping[str, object] = field(default_factory=dict)
     multiples: Mapping[str, int] = field(default_factory=dict)

@@ -2,41 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from .architecture import Architecture, ConfigFields, ConfigReader, GgufFields
 from .builder import Builder, heads_of
 from .config import ModelConfig, RopeConfig
 from .description import Description
-from .rotary import (
-    ABOUT,
-    FUNCTION_NAMES,
-    FUNCTIONS,
-    LLAMA_GGUF_FIELDS,
-    LLAMA_GGUF_TENSORS,
-    read_sizes,
-    read_windows,
-    scaled,
-    written_sizes,
-    written_windows,
-)
-
-_ABOUT = {
-    **ABOUT,
-    "embed.unscaled": "The embedding row of each context token, before it is scaled.",
-    "embed.tokens": "The embedding row of each context token, times the root of the number of channels.",
-    "ln_1_post": "What attention adds to the residual stream: its output, normalized.",
-    "attn.c_proj": "The output of attention, before its norm.",
-    "post_attention_layernorm.weight": "Scale, minus 1, of the norm after attention.",
-    "pre_feedforward_layernorm.weight": "Scale, minus 1, of the norm before the MLP.",
-    "mlp.c_proj": "The output of the MLP, before its norm.",
-    "post_feedforward_layernorm.weight": "Scale, minus 1, of the norm after the MLP.",
-    "ln_2_post": "What the MLP adds to the residual stream: its output, normalized.",
-    "input_layernorm.weight": "Scale, minus 1, of the norm before attention.",
-    "norm.weight": "Scale, minus 1, of the final norm.",
-    "self_attn.q_norm.weight": "Scale, minus 1, of the norm of each query, the same for all heads.",
-    "self_attn.k_norm.weight": "Scale, minus 1, of the norm of each key, the same for all heads.",
-}
+from .gemma import GEMMA_ABOUT, GEMMA_GGUF_TENSORS, NORMS, largest, read_gemma, written_gemma
+from .rotary import LLAMA_GGUF_FIELDS, read_windows, scaled
 
 
 def gemma3(config: ModelConfig) -> Description:
@@ -47,7 +18,7 @@ def gemma3(config: ModelConfig) -> Description:
     """
     c, heads, kv_heads, size = config.channels, config.heads, config.kv_heads, config.head_size
     rope = config.rotary
-    m = Builder(config, _ABOUT, blocks="layers")
+    m = Builder(config, GEMMA_ABOUT, blocks="layers")
 
     m.section("embedding")
     table = m.weight("embed_tokens.weight", config.padded_vocabulary, c)  # [V, C]
@@ -88,14 +59,9 @@ def gemma3(config: ModelConfig) -> Description:
 
 
 def _read(read: ConfigReader) -> dict[str, object]:
-    scalar = read.number("query_pre_attn_scalar", 256.0)
     return {
-        **read_sizes(read, head_size=256),
+        **read_gemma(read),
         "rope": _read_rope(read),
-        "function": read.one_of("hidden_activation", FUNCTIONS, "gelu_pytorch_tanh"),
-        "tied": read.flag("tie_word_embeddings", default=True),
-        "attention_bias": read.flag("attention_bias", default=False),
-        "attention_scale": 0.0 if scalar == read.size("head_dim", 256) else scalar**-0.5,
         **read_windows(read, pattern=(True,) * (read.size("sliding_window_pattern", 6) - 1) + (False,)),
     }
 
@@ -110,28 +76,8 @@ def _read_rope(read: ConfigReader) -> RopeConfig:
 
 def _written(config: ModelConfig) -> dict[str, object]:
     rope = config.rope
-    return {
-        **written_sizes(config),
-        "hidden_activation": FUNCTION_NAMES[config.function],
-        "attention_bias": config.attention_bias,
-        "query_pre_attn_scalar": config.attention_scale**-2 if config.attention_scale else config.head_size,
-        **({"rope_local_base_freq": rope.local_theta} if rope and rope.local_theta else {}),
-        **written_windows(config),
-    }
-
-
-_NORMS = (
-    "input_layernorm.weight", "post_attention_layernorm.weight", "pre_feedforward_layernorm.weight",
-    "post_feedforward_layernorm.weight", "norm.weight", "self_attn.q_norm.weight", "self_attn.k_norm.weight",
-)  # fmt: skip
-_27B_LAYERS = 62
-
-
-def _of_27b(config: ModelConfig) -> ModelConfig:
-    """GGUF files do not say that the largest model scales scores by other than the size of its heads."""
-    if config.layers != _27B_LAYERS:
-        return config
-    return replace(config, attention_scale=(config.channels / config.heads) ** -0.5)
+    local = {"rope_local_base_freq": rope.local_theta} if rope and rope.local_theta else {}
+    return {**written_gemma(config), **local}
 
 
 GEMMA3 = Architecture(
@@ -140,11 +86,6 @@ GEMMA3 = Architecture(
     describe=gemma3,
     model_types=("gemma3_text",),
     fields=ConfigFields(
-        layers="num_hidden_layers",
-        heads="num_attention_heads",
-        channels="hidden_size",
-        positions="max_position_embeddings",
-        vocabulary="vocab_size",
         classes=("Gemma3ForCausalLM", "Gemma3TextModel"),
         switches={
             "quantization_config": None,
@@ -170,14 +111,9 @@ GEMMA3 = Architecture(
             "rope.theta": 1e6,
             "rope.local_theta": 1e4,
         },
-        tensors={
-            **LLAMA_GGUF_TENSORS,
-            "post_attention_layernorm.weight": "post_attention_norm.weight",
-            "pre_feedforward_layernorm.weight": "ffn_norm.weight",
-            "post_feedforward_layernorm.weight": "post_ffw_norm.weight",
-        },
-        offset=_NORMS,
-        adjusted=_of_27b,
+        tensors=GEMMA_GGUF_TENSORS,
+        offset=(*NORMS, "self_attn.q_norm.weight", "self_attn.k_norm.weight"),
+        adjusted=largest(layers=62),
     ),
     shapes={
         "gemma-3-270m": ModelConfig(

@@ -18,7 +18,7 @@ from compute.models.operations import Operation
 
 def record(name: str, describe: Callable[[ModelConfig], Description]) -> Architecture:
     """An architecture without files."""
-    fields = ConfigFields("layers", "heads", "channels", "positions", "vocabulary", classes=(name,))
+    fields = ConfigFields(classes=(name,))
     return Architecture(name, name, describe, model_types=(name,), fields=fields)
 
 
