@@ -144,7 +144,7 @@ class Comparer:
         return False
 
     def _leave(self) -> None:
-        """Give up the comparison and its memory."""
+        """End the comparison, and release its memory."""
         self._stop()
         if self._source is not None:
             self._source.forget()

@@ -58,7 +58,7 @@ class Comparisons:
         yield ComparedLogits(predictions(*logits), problem)
 
     def forget(self) -> None:
-        """Give up B and its memory."""
+        """Release B and its memory."""
         self._b = self._difference = self.b = self.difference = None
 
     def _engine(self, wanted: Wanted) -> Loading[Engine]:

@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
 
 class Views(Protocol):
-    """What the views show: a model's own passes, or a side of a comparison. None where there are no values."""
+    """What the views show: a model's own passes, or a side of a comparison. None where there are no values.
+
+    Those of a model are different ones once the context has grown.
+    """
 
     @property
     def unavailable(self) -> str:
-        """Why there are no values; empty when there are."""
+        """Why there are no values, and what to do; empty when there are."""
 
     @property
     def strip(self) -> StripPainter | None:
@@ -69,4 +72,4 @@ class ComparisonSource(Protocol):
         """Compute the difference again, relative to the values or not."""
 
     def forget(self) -> None:
-        """Give up B and its memory."""
+        """Release B and its memory."""

@@ -16,13 +16,12 @@ from compute.models.registry import Registry
 from compute.patching.edit_measure import EditMeasure
 from compute.sampling.options import GenerateOptions
 from compute.text.chat import ChatPrompt, Turn
-from compute.views.attention_head import AttentionViews
 from compute.views.map_pass import MapPass
 from compute.views.strip_layout import StripLayout
 
 from .attribution_protocols import AttributionSource
-from .comparison_protocols import ComparisonSource
-from .reader_protocols import LensSource, SweepSource, TensorReaderLike
+from .comparison_protocols import ComparisonSource, Views
+from .reader_protocols import LensSource, SweepSource
 from .state import ModelSummary
 from .tensor_file_protocols import TensorFilesLike
 
@@ -227,7 +226,7 @@ class LogitsSource(Protocol):
         """The requested logits, float32 [vocabulary]; returned once, None until they have arrived."""
 
 
-class ModelLike(Protocol):
+class ModelLike(Views, Protocol):
     """The model in the viewer: on the GPU (`model_runner.ModelRunner`), or only recorded
     (`recorded_model.RecordedModel`). A property is None if the model cannot do that.
     """
@@ -243,22 +242,6 @@ class ModelLike(Protocol):
     @property
     def generations(self) -> GenerationSource | None:
         """The source of generations; None when the model is only recorded, and `unavailable` then says why."""
-
-    @property
-    def unavailable(self) -> str:
-        """Why the model neither runs nor has a map, and what to do; empty when it does."""
-
-    @property
-    def strip(self) -> StripPainter | None:
-        """The painter; None when there are no values to paint. A different one once the context has grown."""
-
-    @property
-    def map_source(self) -> MapSource | None:
-        """The source of maps; None when there are no values to show."""
-
-    @property
-    def attention(self) -> AttentionViews | None:
-        """The views of attention; None when there are no values. Different ones once the context has grown."""
 
     @property
     def comparisons(self) -> ComparisonSource | None:
@@ -281,10 +264,6 @@ class ModelLike(Protocol):
 
         Raises `UsageError` when no lens is defined for the model, `MemoryBudgetError` when its buffers do not fit.
         """
-
-    @property
-    def tensor_reader(self) -> TensorReaderLike | None:
-        """The reader of values and statistics; a different one once the context has grown."""
 
     @property
     def tensor_files(self) -> TensorFilesLike | None:
