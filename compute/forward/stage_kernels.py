@@ -53,18 +53,9 @@ class StageKernels(Program):
             "forward/layer_norm", channels=norm.columns, epsilon=repr(norm.epsilon), shift=norm.shift is not None,
             trace=block is not None, head=head,
         )  # fmt: skip
-        bound: dict[str, Resource] = {
-            "state": self._shared.state,
-            "params": self._slot(self._offset(stage.section, norm.output)),
-            "x": self._value(norm.x),
-            "scale": self._vector(norm.scale.name),
-            "y": self._value(norm.output),
-            **self._activation_binding(block),
-        }
+        bound = self._norm_bindings(stage, norm, head=head)
         if norm.shift is not None:
             bound["shift"] = self._vector(norm.shift.name)
-        if head:
-            bound["head_input"] = self._shared.head_input
         return kernel.dispatch((self.rows, 1, 1), bound, cost=20 * self.rows * norm.columns, label=norm.output)
 
     def _rms_norm(self, stage: Stage, norm: RmsNorm) -> Dispatch:
@@ -74,18 +65,20 @@ class StageKernels(Program):
             "forward/rms_norm", columns=norm.columns, size=norm.size, epsilon=repr(norm.epsilon),
             offset=repr(norm.offset), trace=block is not None, head=head,
         )  # fmt: skip
+        bound = self._norm_bindings(stage, norm, head=head)
+        groups = (self.rows, norm.columns // norm.size, 1)
+        return kernel.dispatch(groups, bound, cost=20 * self.rows * norm.columns, label=norm.output)
+
+    def _norm_bindings(self, stage: Stage, norm: LayerNorm | RmsNorm, *, head: bool) -> dict[str, Resource]:
         bound: dict[str, Resource] = {
             "state": self._shared.state,
             "params": self._slot(self._offset(stage.section, norm.output)),
             "x": self._value(norm.x),
             "scale": self._vector(norm.scale.name),
             "y": self._value(norm.output),
-            **self._activation_binding(block),
+            **self._activation_binding(self._block(stage.section)),
         }
-        if head:
-            bound["head_input"] = self._shared.head_input
-        groups = (self.rows, norm.columns // norm.size, 1)
-        return kernel.dispatch(groups, bound, cost=20 * self.rows * norm.columns, label=norm.output)
+        return bound | ({"head_input": self._shared.head_input} if head else {})
 
     def _rope(self, stage: Stage, rope: Rope) -> Dispatch:
         block = self._block(stage.section)

@@ -16,7 +16,8 @@ from compute.weights.model_cache import is_repository
 from .modal import modal
 from .widgets import browse_button, browse_width, dim, hint, wrapped
 
-_NAME, _LICENSE, _BUTTON, _BELOW = 12.0, 6.5, 7.0, 7.5  # ems
+_NAME, _LICENSE, _BUTTON = 12.0, 6.5, 7.0  # ems
+_FIELD, _BELOW = 2.6, 7.5  # ems below the list: the field for a path; with a download, an offer or an error under it
 
 
 def draw(state: State) -> None:
@@ -29,7 +30,8 @@ def _models(state: State) -> None:
     choices = state.models
     imgui.set_next_item_width(-1)
     _, choices.search = widget_tracking.input_text_with_hint("##search models", "search", choices.search)
-    if imgui.begin_child("model list", ImVec2(0, -theme.em(_BELOW))):
+    below = _BELOW if choices.busy or choices.offered is not None or choices.error else _FIELD
+    if imgui.begin_child("model list", ImVec2(0, -theme.em(below))):
         _table(state)
     imgui.end_child()
     imgui.spacing()
