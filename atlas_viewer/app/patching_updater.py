@@ -33,11 +33,6 @@ class PatchingUpdater:
         view = self._state.patching
         return self._running or view.start or view.cancel or bool(view.save)
 
-    @property
-    def computing(self) -> bool:
-        """True while a sweep takes a share of each frame."""
-        return self._running and not self._state.patching.waiting
-
     def frame(self, model: ModelLike, budget: float) -> None:
         """Do what the panel wants, and advance the sweep by about `budget` seconds of GPU time."""
         view = self._state.patching

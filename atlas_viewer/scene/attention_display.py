@@ -60,11 +60,11 @@ class AttentionDisplay:
         view = self._state.attention
         if views is None:
             view.problem, self._views = reason, None
-            view.lay_out((), (), ())
+            view.lay_out((), ())
         elif views is not self._views:
             self._views = views
             layers = views.wall.layers
-            view.lay_out(flat_heads(layers), [a.pattern for a in layers], [a.head_size for a in layers])
+            view.lay_out(flat_heads(layers), [a.pattern for a in layers])
             view.problem = "" if layers else _NO_HEADS
             view.line = view.statistics = None
             self._wall_shown = self._line_for = self._sorted = None

@@ -52,7 +52,6 @@ class AttentionView:
 
     heads: tuple[tuple[int, int], ...] = ()  # (layer, head number) of every head
     patterns: tuple[str, ...] = ()  # the name of each layer's pattern
-    head_sizes: tuple[int, ...] = ()  # columns of a head, by layer
     chosen: int = 0  # the head in view
     order: Order = ORDERS[0]
     step: int = WEIGHTS  # the large matrix
@@ -72,12 +71,12 @@ class AttentionView:
     matrix_pictures: list[MatrixPicture] = field(default_factory=list)
     texts: tuple[object, tuple[str, ...]] = field(default=(None, ()))  # of the context's tokens, and what they are for
 
-    def lay_out(self, heads: Sequence[tuple[int, int]], patterns: Sequence[str], sizes: Sequence[int]) -> None:
+    def lay_out(self, heads: Sequence[tuple[int, int]], patterns: Sequence[str]) -> None:
         """Show the heads of another model."""
         if (tuple(heads), tuple(patterns)) != (self.heads, self.patterns):
             self.chosen, self.statistics, self.line = 0, None, None
             self.fit()
-        self.heads, self.patterns, self.head_sizes = tuple(heads), tuple(patterns), tuple(sizes)
+        self.heads, self.patterns = tuple(heads), tuple(patterns)
         self.chosen = min(self.chosen, max(0, len(self.heads) - 1))
 
     @property

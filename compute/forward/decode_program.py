@@ -12,7 +12,7 @@ from .program import Program
 
 
 class DecodeProgram(Program):
-    """A program over one row, for descriptions that consist of the blocks it replaces: ask `replaces` first."""
+    """A program over one row, for descriptions that consist of the blocks it replaces, see `decode_blocks`."""
 
     def __init__(self, kernels: Any, description: Description, *rest: Any) -> None:
         """As `Program`. Raises ValueError for a description that has other blocks."""
@@ -26,8 +26,3 @@ class DecodeProgram(Program):
         assert isinstance(total, Add)
         self._embedding = (tokens, positions, total)
         super().__init__(kernels, description, *rest)
-
-    @staticmethod
-    def replaces(description: Description) -> bool:
-        """True when every block of the description is one that the decode programs replace."""
-        return decode_blocks(description) is not None

@@ -17,7 +17,7 @@ EM = 15.0
 def view_of(layers: int = 3, heads: int = 4, rows: int = 10) -> AttentionView:
     view = AttentionView(rows=rows)
     names = [f"h.{layer}.attn.pattern" for layer in range(layers)]
-    view.lay_out([(layer, head) for layer in range(layers) for head in range(heads)], names, [32] * layers)
+    view.lay_out([(layer, head) for layer in range(layers) for head in range(heads)], names)
     return view
 
 
@@ -82,7 +82,7 @@ def test_keys_move_through_layers_or_through_the_ranking() -> None:
 
 def test_layers_may_have_different_numbers_of_heads() -> None:
     view = AttentionView(rows=3)
-    view.lay_out([(0, 0), (0, 1), (0, 2), (1, 0)], ["a", "b"], [4, 4])
+    view.lay_out([(0, 0), (0, 1), (0, 2), (1, 0)], ["a", "b"])
     view.chosen = 2
     view.select_next(0, 1, 3)
     assert (view.layer, view.head, view.pattern) == (1, 0, "b")
@@ -106,9 +106,9 @@ def test_the_view_follows_a_new_selection_once() -> None:
 def test_another_model_starts_at_its_first_head() -> None:
     view = view_of()
     view.chosen, view.zoom = 7, 3.0
-    view.lay_out(view.heads, view.patterns, view.head_sizes)
+    view.lay_out(view.heads, view.patterns)
     assert (view.chosen, view.zoom) == (7, 3.0), "the same model with a longer context"
-    view.lay_out([(0, 0)], ["other"], [4])
+    view.lay_out([(0, 0)], ["other"])
     assert (view.chosen, view.zoom) == (0, 1.0)
 
 

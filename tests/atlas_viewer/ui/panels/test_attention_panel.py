@@ -44,7 +44,7 @@ def state() -> State:
     made.inspection.rows = ROWS
     view = made.attention
     heads = [(layer, head) for layer in range(8) for head in range(6)]
-    view.lay_out(heads, [f"h.{layer}.attn.pattern" for layer in range(8)], [32] * 8)
+    view.lay_out(heads, [f"h.{layer}.attn.pattern" for layer in range(8)])
     view.rows = view.rows_ready = ROWS
     return made
 
@@ -229,7 +229,7 @@ def test_the_inspector_names_query_and_key(screen: Screen) -> None:
 
 def test_a_model_without_heads_is_explained_in_one_line(screen: Screen) -> None:
     view = screen.state.attention
-    view.lay_out((), (), ())
+    view.lay_out((), ())
     view.problem = "This model has no attention heads, so there is no attention to show."
     screen.frame(2)
     assert screen.shows(view.problem)
