@@ -58,7 +58,7 @@ class TensorNameError(UsageError, KeyError):
 
 
 class CheckpointError(AtlasError):
-    """A model file is damaged, unsupported or not what it claims to be."""
+    """A model file, or a file of a lens or of an edit, is missing, damaged or unsupported."""
 
 
 class TensorsError(CheckpointError):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from compute.errors import UsageError
+from compute.errors import CheckpointError, UsageError
 from compute.io.array_reading import NpzFile, read_npy
 from compute.io.escape import one_line
 from compute.io.system_errors import read_errors_as
@@ -18,7 +18,10 @@ from .values import ArrayFile, FileMean
 
 
 def file_array(edit: Edit, file: ArrayFile) -> np.ndarray:
-    """The array of a .npy file times its factor, float32. Raises `UsageError`."""
+    """The array of a .npy file times its factor, float32.
+
+    Raises `CheckpointError` when the file cannot be read, `UsageError` when it does not contain numbers.
+    """
     with _reading(edit, file.path):
         array = _numbers(edit, file.path, read_npy(file.path))
     with np.errstate(over="ignore", invalid="ignore"):
@@ -27,7 +30,10 @@ def file_array(edit: Edit, file: ArrayFile) -> np.ndarray:
 
 
 def file_row(edit: Edit, file: FileMean, target: Target) -> np.ndarray:
-    """The array of the target in a .npz file averaged over its tokens: float32 [columns]. Raises `UsageError`."""
+    """The array of the target in a .npz file averaged over its tokens: float32 [columns].
+
+    Raises `CheckpointError` when the file cannot be read, `UsageError` when its arrays do not fit.
+    """
     with _reading(edit, file.path), NpzFile(file.path) as archive:
         name = next((name for name in (target.name, *target.same, target.point) if name in archive.names), None)
         if name is None:
@@ -50,7 +56,7 @@ def file_row(edit: Edit, file: FileMean, target: Target) -> np.ndarray:
 
 @contextmanager
 def _reading(edit: Edit, path: str) -> Iterator[None]:
-    with read_errors_as(UsageError, f"edit {edit.shown}: {one_line(path)}", "give another file"):
+    with read_errors_as(CheckpointError, f"edit {edit.shown}: {one_line(path)}", "give another file"):
         yield
 
 

@@ -40,7 +40,8 @@ def resolve(
 ) -> tuple[ResolvedEdit, ...]:
     """The edits for a text whose prompt has `prompt` tokens and that never has more than `limit`.
 
-    Raises `TensorNameError` and `UsageError` in one line; what `source` raises.
+    Raises `TensorNameError`, `UsageError`, and `CheckpointError` for files that cannot be read, in one line; what
+    `source` raises.
     """
     placed = place_all(edits, description, prompt, limit)
     resolved = {i: _with_value(one, source) for i, one in enumerate(placed) if not isinstance(one.edit.value, Mean)}
