@@ -142,9 +142,9 @@ def _side(letter: str, shown: str, tokens: list[int], report: EditReport) -> str
 def _reads(arguments: argparse.Namespace) -> list[Path]:
     """The files that the command reads."""
     files = [*edit_files(arguments.edit), *edit_files(arguments.edit_b)]
-    for given in (arguments.a, arguments.b):
+    for name, given in (("a", arguments.a), ("b", arguments.b)):
         step = recorded_step(given)
-        files += model_files(given) if step is None else recording_files(Path(step[0]))
+        files += model_files(given, name) if step is None else recording_files(Path(step[0]))
     if hasattr(arguments, "model"):
         files += model_files(arguments.model)
     if "-" in (arguments.prompt, arguments.prompt_b) and sys.platform != "win32":

@@ -121,20 +121,20 @@ def _confirmed(name: str) -> bool:
 
 
 def _path(arguments: argparse.Namespace) -> int:
-    print(models_folder() if arguments.name is None else fetched_model(entry_of(arguments.name).name))
+    print(models_folder() if arguments.name is None else fetched_model(entry_of(arguments.name).name, "name"))
     return 0
 
 
 def _verify(arguments: argparse.Namespace) -> int:
     spec = arguments.path
     if spec in CATALOGUE or (is_repository(spec) and not os.path.exists(spec) and state(spec) != "absent"):
-        fetched_model(spec)
+        fetched_model(spec, "path")
         damages = damage(spec)
         if damages:
             print("\n".join(map(one_line, damages)))
-            raise CheckpointError(f"--model {spec}: is damaged; remove {model_folder(spec)} and fetch it again")
+            raise CheckpointError(f"PATH {spec}: is damaged; remove {model_folder(spec)} and fetch it again")
     try:
-        source = open_model(spec)
+        source = open_model(spec, "path")
     except TensorsError as error:
         print("\n".join(map(one_line, error.problems)))
         raise
@@ -172,8 +172,8 @@ def _line(report: TensorReport) -> str:
 
 
 def _convert(arguments: argparse.Namespace) -> int:
-    check_replaced(weights_file(arguments.target), model_files(arguments.source))
-    source = open_model(arguments.source)
+    check_replaced(weights_file(arguments.target), model_files(arguments.source, "source"))
+    source = open_model(arguments.source, "source")
     try:
         files = convert(source, arguments.target, weights_spec(arguments))
     finally:

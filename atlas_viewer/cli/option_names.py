@@ -1,15 +1,16 @@
-"""How messages name an option of the command line."""
+"""How messages name an option or argument of the command line."""
 
 from __future__ import annotations
 
 import shlex
 
-_SHORT = {"max_new_tokens": "-n"}
+# Options with another name, and arguments, which have no dashes.
+_TYPED = {"max_new_tokens": "-n", "a": "A", "b": "B", "name": "NAME", "path": "PATH", "source": "IN"}
 
 
 def command_line_option(name: str, value: tuple[object, ...]) -> str:
     """The option of that Python name as it is typed: `--context 64`, or `--context` without a value."""
-    typed = _SHORT.get(name) or "--" + name.replace("_", "-")
+    typed = _TYPED.get(name) or "--" + name.replace("_", "-")
     shown = "".join(map(_typed, value))
     return f"{typed} {shown}" if shown else typed
 

@@ -78,7 +78,7 @@ def operand_of(given: object, name: str, model: str | None) -> Operand:
         return _recorded(text, recorded_pass(*step), model)
     if text.endswith(".atlas"):
         raise UsageError(f"{one_line(text)}: is a recording; name a step of it, as in {one_line(text)}:3")
-    return Operand(one_line(text), _config(text), spec=_spec(text))
+    return Operand(one_line(text), _config(text, name), spec=_spec(text))
 
 
 def recorded_step(given: str) -> tuple[str, int] | None:
@@ -171,8 +171,8 @@ def _sizes(config: ModelConfig) -> str:
     )
 
 
-def _config(spec: str) -> ModelConfig:
-    source = open_model(spec)
+def _config(spec: str, given: str = "model") -> ModelConfig:
+    source = open_model(spec, given)
     source.close()
     return source.config
 

@@ -97,14 +97,14 @@ class ArrayModel(UniformType):
         """Do nothing: the arrays belong to the caller."""
 
 
-def open_model(spec: str) -> WeightSource:
-    """Open the model `spec`, the value of `--model`.
+def open_model(spec: str, given: str = "model") -> WeightSource:
+    """Open the model `spec`. given: the option or argument with that value, for messages.
 
     `stories`, a fetched model (of `FETCHABLE`, or `owner/name`), `random:` and one of `known_shapes`, or a path: an
     llm.c `.bin` file, a `.gguf` file, a `.safetensors` file or a folder in Hugging Face layout. Raises
     `CheckpointError` when there is no such model or its file is invalid.
     """
-    path = model_path(spec)
+    path = model_path(spec, given)
     if path is None:
         return RandomModel(known_shapes()[spec.removeprefix(_RANDOM)], name=spec)
     name = spec if spec == "stories" or spec in FETCHABLE or _is_fetched(spec) else None
@@ -120,22 +120,25 @@ def open_model(spec: str) -> WeightSource:
     return open_llmc(path, name)
 
 
-def model_path(spec: str) -> Path | None:
-    """The path of the model `spec`, None for random weights. Raises `CheckpointError` when there is no such model."""
+def model_path(spec: str, given: str = "model") -> Path | None:
+    """The path of the model `spec`, None for random weights; given: as for `open_model`.
+
+    Raises `CheckpointError` when there is no such model.
+    """
     if spec == "stories":
         return CHECKPOINT
     if spec.startswith(_RANDOM):
         if spec.removeprefix(_RANDOM) not in known_shapes():
             known = ", ".join(f"{_RANDOM}{name}" for name in known_shapes())
-            raise CheckpointError(f"{option('model', one_line(spec))}: there is no such size; use one of {known}")
+            raise CheckpointError(f"{option(given, one_line(spec))}: there is no such size; use one of {known}")
         return None
     if spec in FETCHABLE or _is_fetched(spec):
-        return fetched_model(spec)
+        return fetched_model(spec, given)
     if not spec:
-        raise CheckpointError(f"{option('model', '')}: is empty; use stories, gpt2, random:gpt2 or the path of a model")
+        raise CheckpointError(f"{option(given, '')}: is empty; use stories, gpt2, random:gpt2 or the path of a model")
     if "/" not in spec and "." not in spec and not os.path.exists(spec):
         raise CheckpointError(
-            f"{option('model', one_line(spec))}: neither a known model nor a file; use stories, gpt2, random:gpt2"
+            f"{option(given, one_line(spec))}: neither a known model nor a file; use stories, gpt2, random:gpt2"
             " or the path of a .bin file, a .gguf file, a .safetensors file or a folder that contains one"
         )
     return Path(spec)
@@ -146,9 +149,9 @@ def _is_fetched(spec: str) -> bool:
     return is_repository(spec) and not os.path.exists(spec) and os.path.isdir(model_folder(spec))
 
 
-def model_files(spec: str) -> list[Path]:
-    """Every file that `open_model(spec)` may read. Raises `CheckpointError` when there is no such model."""
-    path = model_path(spec)
+def model_files(spec: str, given: str = "model") -> list[Path]:
+    """Every file that `open_model` may read for `spec`. Raises `CheckpointError` when there is no such model."""
+    path = model_path(spec, given)
     if path is None:
         return []
     folder = path if _is_folder(path) else path.parent

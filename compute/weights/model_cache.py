@@ -40,15 +40,15 @@ def model_folder(name: str) -> Path:
     return models_folder() / name.replace("/", "--")
 
 
-def fetched_model(name: str) -> Path:
+def fetched_model(name: str, given: str = "model") -> Path:
     """The path to open for the fetched model `name`: its folder, or the llm.c file in it.
 
-    Raises `CheckpointError` when it was not fetched.
+    given: the option or argument with that value, for messages. Raises `CheckpointError` when it was not fetched.
     """
     folder = model_folder(name)
     if not os.path.isdir(folder):
         raise CheckpointError(
-            f"{option('model', name)}: has not been fetched; run `atlas-viewer models fetch {name}`"
+            f"{option(given, name)}: has not been fetched; run `atlas-viewer models fetch {name}`"
             " or give the path of a file that you have"
         )
     files = sorted(folder.glob("*.bin"))

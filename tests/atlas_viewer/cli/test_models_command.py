@@ -133,6 +133,16 @@ def test_every_model_has_a_line(run: Run, cache: Path) -> None:
     assert run("models", "path").out == f"{cache}\n"
 
 
+def test_a_missing_model_is_named_by_its_argument(run: Run, cache: Path, tmp_path: Path) -> None:
+    for part, arguments in (
+        (": NAME gpt2: has not been fetched", ("path", "gpt2")),
+        (": PATH gpt2: has not been fetched", ("verify", "gpt2")),
+        (": PATH nothing: neither a known model nor a file", ("verify", "nothing")),
+        (": IN random:x: there is no such size", ("convert", "random:x", tmp_path / "a.bin")),
+    ):
+        assert_one_line(run("models", *arguments), 1, part)
+
+
 def test_verify_refuses_models_that_cannot_run(run: Run, tmp_path: Path) -> None:
     config = replace(TINY, channels=100, heads=4)
     folder = write_folder(tmp_path / "a", state_dict(tiny_model(unpadded(config))), unpadded(config))

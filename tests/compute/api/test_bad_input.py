@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from compute.api.compare import compare
 from compute.api.load import load
 from compute.api.model import Model
 from compute.errors import AtlasError, PromptError, TensorNameError, UsageError
@@ -59,6 +60,8 @@ CALLS: list[tuple[Callable[[Any], object], type[AtlasError], str]] = [
     (lambda _: load("stories", adapter=5), UsageError, "adapter=5: must be text"),  # type: ignore[arg-type]
     (lambda _: load("stories", options={}), UsageError, "options={}: must be LoadOptions"),  # type: ignore[arg-type]
     (lambda _: load("nosuch"), AtlasError, 'model="nosuch": neither a known model nor a file'),
+    (lambda _: compare("nosuch", "stories", prompt="a"), AtlasError, 'a="nosuch": neither a known model nor a file'),
+    (lambda _: compare("stories", "", prompt="a"), AtlasError, "b=: is empty"),
 ]
 
 
