@@ -156,14 +156,16 @@ def _literals(paragraph: str) -> str:
 
 
 def _items(paragraph: str, names: tuple[str, ...]) -> str:
-    """The paragraph with an item for every `name: text` at the start of a line or a sentence."""
-    named = "|".join(map(re.escape, names)) or "(?!)"  # a pattern that matches nothing
-    starts = [found.start() for found in re.finditer(rf"(?:^|(?<=\. ))(?:{named}): ", paragraph, re.MULTILINE)]
+    """The paragraph with an item for every `name: text` or `name, name: text` at the start of a line or a clause."""
+    named = f"(?:{'|'.join(map(re.escape, names)) or '(?!)'})"  # (?!) matches nothing
+    pattern = rf"(?:^|(?<=[.;] )){named}(?:,\s+{named})*: "
+    starts = [found.start() for found in re.finditer(pattern, paragraph, re.MULTILINE)]
     lead = _wrapped(paragraph[: starts[0]] if starts else paragraph)
     items = []
     for start, end in zip(starts, [*starts, None][1:], strict=True):
-        name, _, text = paragraph[start:end].partition(": ")
-        items.append(_wrapped(f"- `{name}`: {text}", "  "))
+        described, _, text = paragraph[start:end].partition(": ")
+        shown = ", ".join(f"`{name}`" for name in re.split(r",\s+", described))
+        items.append(_wrapped(f"- {shown}: {re.sub(r';$', '.', text.rstrip())}", "  "))
     return "\n\n".join(part for part in (lead, "\n".join(items)) if part)
 
 

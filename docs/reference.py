@@ -42,6 +42,8 @@ that the one before has not, so that every token is predicted from at least half
 prediction. `rank` starts at 1; `logprob` and `entropy` are in nats; the perplexity is exp of the mean of -logprob.
 """
 
+_REPEATED = {"chat"}  # groups that every command lists itself, because their help texts name its argument
+
 Row = tuple[str, str]  # argument, meaning
 
 
@@ -97,12 +99,12 @@ def _shared(commands: list[argparse.ArgumentParser]) -> dict[str, list[Row]]:
         groups = [rows for command in commands if (rows := _rows(command).get(title))]
         if len(groups) > 1:
             shared[title] = [row for row in groups[0] if all(row in group for group in groups)]
-    return shared
+    return {title: rows for title, rows in shared.items() if rows}
 
 
 def _section(name: str, command: argparse.ArgumentParser, shared: dict[str, list[Row]]) -> str:
     groups = _rows(command)
-    own = [row for title, rows in groups.items() if not title or title in shared for row in rows]
+    own = [row for title, rows in groups.items() if not title or title in shared or title in _REPEATED for row in rows]
     own = [row for row in own if not any(row in rows for rows in shared.values())]
     parts = [f"## {name}", _sentence(command.description or ""), f"`{_usage(name, command)}`"]
     if own:
@@ -110,7 +112,7 @@ def _section(name: str, command: argparse.ArgumentParser, shared: dict[str, list
     parts += [
         f"{_sentence(title, end=':')}\n\n{_table(rows)}"
         for title, rows in groups.items()
-        if title and title not in shared
+        if title and title not in shared and title not in _REPEATED
     ]
     links = [f"[{title}](#options-{title.replace(' ', '-')})" for title in groups if title in shared]
     parts.append(f"Also takes the options of {' and of '.join(links)}.")

@@ -1,4 +1,4 @@
-"""Gives the model the window's list of edits, and decides what a run computes again after a change of the list."""
+"""Gives the model the window's list of edits, and decides what a run computes again after a change to the list."""
 
 from __future__ import annotations
 

@@ -55,9 +55,9 @@ def list_files(entry: CatalogueEntry) -> Offer:
 
 
 def needed(repo: str, names: list[str]) -> list[str]:
-    """Those of the files of a repository that a model needs, the small ones first. Raises `FetchError`."""
+    """The files of a repository that a model needs, the small ones first. Raises `FetchError`."""
     if CONFIG not in names:
-        raise FetchError(f"{repo}: has no {CONFIG}, so it is no model that can run here; choose another repository")
+        raise FetchError(f"{repo}: has no {CONFIG}, so it is not a model that can run here; choose another repository")
     shards = sorted(name for name in names if _SHARD.fullmatch(name))
     if "model.safetensors" in names:
         weights = ["model.safetensors"]
@@ -65,7 +65,7 @@ def needed(repo: str, names: list[str]) -> list[str]:
         weights = [_INDEX, *shards]
     elif any(name.endswith(".gguf") for name in names):
         raise FetchError(
-            f"{repo}: has GGUF files, of which one is enough; download it from its page and give its path with --model"
+            f"{repo}: has GGUF files, which are not fetched; download one from its page and give its path with --model"
         )
     else:
         raise FetchError(f"{repo}: has no model.safetensors; choose a repository with weights in that format")

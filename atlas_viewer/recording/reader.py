@@ -332,7 +332,7 @@ class Recording:
             path = Path(file)
             try:
                 if point not in self.lens_points:
-                    raise Unsound("is no point of the model")
+                    raise Unsound("is not a point of the model")
                 found[point] = read_lens_map(data, self.head.config.channels)
             except ValueError as error:
                 raise Unsound(f"lens_files, run {run.id}, point {point}: {error}") from None

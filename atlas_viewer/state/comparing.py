@@ -20,7 +20,7 @@ SIDE_TIPS = {
     A: "The step on screen",
     B: "What it is compared with",
     DIFFERENCE: "A minus B, value by value",
-    RELATIVE: "A minus B, divided by the larger magnitude of both: 1 where B is 0, 2 where the signs are opposite",
+    RELATIVE: "A minus B, divided by the larger magnitude of the two: 1 where B is 0, 2 where the signs are opposite",
 }
 EDITS, STEP, RUN, PROMPT, MODEL = KINDS = ("edits", "step", "run", "prompt", "model")
 KIND_TITLES = {

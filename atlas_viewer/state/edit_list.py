@@ -212,13 +212,13 @@ def clear(state: State) -> None:
 
 
 def undo(state: State) -> None:
-    """Undo the latest change of the list."""
+    """Undo the latest change to the list."""
     state.edits.undo()
     apply(state)
 
 
 def redo(state: State) -> None:
-    """Redo the change of the list that was undone last."""
+    """Redo the change to the list that was undone last."""
     state.edits.redo()
     apply(state)
 

@@ -32,7 +32,7 @@ PANELS = {
     "Distribution": "All probabilities of a step, sorted, and what the sampling options leave of them.",
     "Attribution": "What each head, MLP, bias and embedding adds to the score of a token. The parts sum to it.",
     "Edits": "Edits change numbers inside the model while it runs; each has a switch and a strength.",
-    "Patching": "Which part of one run brings its prediction into another, what each head does, and steering.",
+    "Patching": "Which parts of one run carry its prediction into another, what each head does, and steering vectors.",
     "Tensors": "Every tensor of the model, with statistics of the latest pass; click one to show it.",
     "Trace": "Statistics of every tensor in the latest pass, as lines of text.",
     "Compare": "The step on screen beside another edit, step, run, prompt or model: what differs in every view.",

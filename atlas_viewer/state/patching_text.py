@@ -10,7 +10,7 @@ from compute.models.patch_points import HEADS, PATCHED
 from .patching_view import ABLATE, MEAN, MLP, PATCH, MapResult
 from .quoting import quoted
 
-CONTROL_TIP = "The same map with random vectors, as long as the change by the patch. A part matters if it differs."
+CONTROL_TIP = "The same map with random vectors as long as the change by the patch. A part matters if the maps differ there."
 
 
 def measured_text(result: MapResult) -> str:
@@ -57,7 +57,7 @@ def cell_text(result: MapResult, cell: tuple[int, int]) -> str:
     if result.control is not None:
         text += f", random vector {number(float(result.control[cell]))}"
     if not changed:
-        return f"{text}; no effect: the values are the same already"
+        return f"{text}; no effect: the values are already the same"
     small = math.isfinite(value) and math.isfinite(result.error) and abs(value) <= result.error
     return text + ("; no larger than the floating-point error" if small else f"; {changed} values changed")
 
@@ -68,7 +68,7 @@ def number(value: float) -> str:
 
 
 def safeguards(result: MapResult) -> list[tuple[str, bool]]:
-    """The lines that say what the map is worth, each with whether it is a warning."""
+    """The lines that say how far the map can be trusted, each with whether it is a warning."""
     lines = []
     for check in result.checks:
         text = f"{check.name}: error {check.error:.1g} (limit {check.tolerance:g})"
@@ -76,7 +76,7 @@ def safeguards(result: MapResult) -> list[tuple[str, bool]]:
     if math.isfinite(result.error):
         lines.append((f"floating-point error of a value: about {result.error:.0e}", False))
     elif result.job.section == PATCH:
-        lines.append(("both runs have the same difference, or one that is not finite: there are no values", True))
+        lines.append(("both runs have the same difference, or one that is not finite, so the map has no values", True))
     else:
         lines.append(("the logit is not finite", True))
     if result.unchanged:

@@ -46,12 +46,12 @@ def show(state: State) -> None:
 
 
 def can_undo(state: State) -> bool:
-    """True when a change of the list can be undone."""
+    """True when a change to the list can be undone."""
     return state.edits.can_undo
 
 
 def can_redo(state: State) -> bool:
-    """True when a change of the list can be redone."""
+    """True when a change to the list can be redone."""
     return state.edits.can_redo
 
 
@@ -112,8 +112,8 @@ def open_panel(state: State) -> None:
 EDIT_ACTIONS = (
     Action("edits.menu", "Edit what is selected ...", "Edits", open_menu, "Ctrl+E", can_edit),
     Action("edits.zero", "Set what is selected to zero", "Edits", zero, "Delete", can_edit),
-    Action("edits.undo", "Undo the last change of the edits", "Edits", edit_list.undo, "Ctrl+Z", can_undo),
-    Action("edits.redo", "Redo the change of the edits", "Edits", edit_list.redo, "Ctrl+Shift+Z", can_redo),
+    Action("edits.undo", "Undo the last change to the edits", "Edits", edit_list.undo, "Ctrl+Z", can_undo),
+    Action("edits.redo", "Redo the change to the edits", "Edits", edit_list.redo, "Ctrl+Shift+Z", can_redo),
     Action("edits.off", "All edits off while the key is held", "Edits", hold_off, "U", has_edits, release=release),
     Action("edits.solo", "Only the chosen edit while the key is held", "Edits", hold_solo, "I", has_edits,
            release=release),

@@ -90,7 +90,7 @@ class LoadedModel:
 
         turns: such as {"role": "user", "content": "Hello"}, in order. Unless the last one is the assistant's, the
         beginning of an answer follows. `tokenizer.decode` gives the exact text. Names of special tokens inside a turn
-        stay text. Raises `UsageError` for values that are no turns, `PromptError` when the model has no template, or
+        stay text. Raises `UsageError` for values that are not turns, `PromptError` when the model has no template, or
         one that refuses the turns or does not work.
         """
         return self._texts.chat(turns).ids

@@ -154,7 +154,7 @@ def _recorded(shown: str, recorded: RecordedPass, model: str | None) -> Operand:
 def _check_shapes(one: Operand, other: Operand) -> None:
     if _shape(one.config) != _shape(other.config):
         raise UsageError(
-            f"{one.shown} and {other.shown} have other shapes: {_sizes(one.config)}, and {_sizes(other.config)};"
+            f"{one.shown} and {other.shown} have different shapes: {_sizes(one.config)}, and {_sizes(other.config)};"
             " compare models of the same shape"
         )
 

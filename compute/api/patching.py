@@ -31,7 +31,7 @@ Replacement = Literal["zero", "mean"]
 
 @dataclass(frozen=True)
 class Patching:
-    """What parts of one run do in another run of the model. Arrays are float64 [layers, positions] or [layers, heads].
+    """The effect of parts of one run in another run of the model. Arrays are float64 [layers, positions] or [layers, heads].
 
     A difference is the logit of `target` minus that of `against` after the last token.
 
@@ -39,12 +39,12 @@ class Patching:
     "noise" corrupt ones into the clean run. over: what is patched.
     values: the difference with the cell patched, as (patched - corrupt) / (clean - corrupt): 0 is the corrupt run, 1
     the clean one. NaN everywhere when both runs have the same difference.
-    control: the same with a random vector in place of the patch's change, as long in each row; None unless asked for.
+    control: the same with random vectors, each row as long as the patch's change in it; None unless asked for.
     changed: int64, how many values of the activation the patch changed.
     error: how much one of `values` changes when the residual stream is rounded differently: the largest of 4 tries.
     report: the edits in force in both runs, and what they changed in the run that was patched.
     checks: patching the run with itself changes nothing.
-    activations: those of the run that was patched from, float32 [tokens, columns], a layer after another. The residual
+    activations: those of the run that was patched from, float32 [tokens, columns], one per layer. The residual
     stream before a block is under the name of the block before.
     """
 
@@ -67,7 +67,7 @@ class Patching:
 
 @dataclass(frozen=True)
 class Ablation:
-    """How a logit changes when one part of the model is switched off, at all positions.
+    """How a logit changes when one part of the model is switched off at all positions.
 
     to: "zero" sets the part to 0, "mean" to its mean over the positions of the text.
     logit: of `target` after the last token, or how far it is above that of `against`.

@@ -29,11 +29,11 @@ class PatchingModel(LoadedModel):
         edits: Edits = (),
         progress: Progress | None = None,
     ) -> Patching:
-        """Activation patching: what part of one run makes the prediction of another.
+        """Activation patching: which part of one run changes the prediction of another.
 
         clean, corrupt: texts or token ids, of the same number of tokens. target, against: tokens, as for `lens`; what
         counts is the logit of the one minus that of the other after the last token.
-        over: what is patched, one at a time: "resid_pre" (the residual stream before a block), "attn" or "mlp" (what
+        over: what is patched, one by one: "resid_pre" (the residual stream before a block), "attn" or "mlp" (what
         attention or the MLP adds to it), each at one position; or "heads", the values of one head at all positions.
         direction: "denoise" patches clean activations into the corrupt run, "noise" corrupt ones into the clean run.
         control: also patch with random vectors of the same length.

@@ -24,7 +24,7 @@ def with_strength(edit: Edit, strength: float) -> tuple[Edit, ...]:
         return ()
     value = edit.value
     if isinstance(value, Number) and not math.isfinite(value.value):
-        raise UsageError(f"edit {edit.shown}: -inf is either on or off, it has no strength")
+        raise UsageError(f"edit {edit.shown}: -inf is either on or off; it has no strength")
     if edit.op == "+=":
         return (replace(edit, value=_scaled(value, strength)),)
     if edit.op == "*=":

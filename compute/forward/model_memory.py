@@ -133,7 +133,7 @@ def load_memory(source: WeightSource, options: LoadOptions) -> Loading[ModelMemo
     device = shared_device(options.adapter)
     if context > (most := longest_context(device)):
         raise UsageError(
-            f"{option('context', context)}: attention here has memory for the scores of {most} keys; use"
+            f"{option('context', context)}: on this adapter, attention has memory for the scores of {most} keys; use"
             f" {option('context', most)} or less"
         )
     layout = options.layout or weight_layout(device.adapter)

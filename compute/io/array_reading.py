@@ -75,7 +75,7 @@ class NpzFile:
         entry = next(entry for known, entry in self._entries if known == name)
         shown = one_line(entry.filename, 80)
         if not entry.filename.endswith(_SUFFIX):
-            raise ValueError(f"{shown} in it is no array")
+            raise ValueError(f"{shown} in it is not an array")
         with _damage_as_value_error(), self._archive.open(entry) as stream:
             yield stream, entry.file_size, f"{shown} "
 

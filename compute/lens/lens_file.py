@@ -117,7 +117,7 @@ def _checked(stored: _Stored, kind: str, shown: str, channels: int) -> np.ndarra
         )
     values = stored.read()
     if not (values.dtype.kind == "f" or values.dtype in DTYPES.values()):
-        raise CheckpointError(f"{shown}: {name} is no array of floats; store float32")
+        raise CheckpointError(f"{shown}: {name} is not an array of floats; store float32")
     with np.errstate(over="ignore", invalid="ignore"):
         result = np.array(values, np.float32, order="C")
     if not np.isfinite(result).all():

@@ -7,7 +7,7 @@ from math import pi
 
 from .operations import Function
 
-_USUAL_CONTEXT = 1024  # GPT-2's; the caches and activations of a hundred thousand tokens fit nowhere
+_USUAL_CONTEXT = 1024  # GPT-2's; caches and activations of a hundred thousand tokens would fit on few GPUs
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class RopeConfig:
     factors: tuple[float, ...] = ()
 
     def frequencies(self, head_size: int, *, local: bool = False) -> tuple[float, ...]:
-        """Of each pair of channels, in radians per position. local: of a block with a window."""
+        """The frequency of each pair of channels, in radians per position. local: of a block with a window."""
         channels = self.channels or head_size
         local = local and self.local_theta > 0
         theta = self.local_theta if local else self.theta
@@ -61,15 +61,15 @@ class RopeConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Sizes of a model, in elements, and what else its description depends on.
+    """Sizes of a model, in elements, and everything else that its description depends on.
 
     `padded_vocabulary` is the number of rows of the embedding (llm.c pads it to a multiple of 128); rows past
-    `vocabulary` belong to no token. `architecture` names what describes the model, see `architectures.describe`.
-    The fields from `own_head_size` on have values for GPT-2 as defaults.
+    `vocabulary` belong to no token. `architecture` names the description of the model, see `architectures.describe`.
+    The defaults of the fields from `own_head_size` on are GPT-2's values.
 
     own_head_size: 0 for channels / heads. own_kv_heads: key and value heads, 0 for one per query head. own_neurons: of
     an MLP, 0 for 4 per channel. epsilon: of norms. function: of the MLP, see `operations.Function`. tied: the head's
-    matrix is the token embedding. attention_bias, mlp_bias: the matrices have biases, where architectures differ.
+    matrix is the token embedding. attention_bias, mlp_bias: whether the matrices have biases, where that is optional.
     parallel: attention and MLP of a block read the same stream. rope: None for learned positions.
     window: tokens that a query sees, itself included, 0 for all; window_blocks: whether that applies to block i, at
     i modulo the length, () for all blocks. attention_scale: factor of scores, 0 for 1 / sqrt(head size).
@@ -111,12 +111,12 @@ class ModelConfig:
 
     @property
     def usual_context(self) -> int:
-        """The longest context unless another is asked for: all positions, where memory for them is no question."""
+        """The longest context unless another is asked for, in tokens: all positions, but at most 1,024."""
         return min(self.positions, _USUAL_CONTEXT)
 
     @property
     def rotary(self) -> RopeConfig:
-        """The rotary positions. Raises ValueError for a model without."""
+        """The rotary positions. Raises ValueError for a model without them."""
         if self.rope is None:
             raise ValueError(f"a model of the architecture {self.architecture} needs rotary positions")
         return self.rope

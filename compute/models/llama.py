@@ -1,4 +1,4 @@
-"""Llama and what is built like it (SmolLM2, TinyLlama, Mistral): RMS norms, rotary positions, grouped heads, SwiGLU."""
+"""Llama and models built like it (SmolLM2, TinyLlama, Mistral): RMS norms, rotary positions, grouped heads, SwiGLU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What architectures with rotary positions share: sentences on their tensors, and reading what `config.json` says."""
+"""Shared by architectures with rotary positions: sentences on their tensors, and reading of `config.json`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far an edit moves a prediction, beside a random vector as long as its change, and beside rounding."""
+"""How far an edit moves a prediction, compared with a random vector of the same length, and with rounding."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def shielded(text: str, names: Sequence[str]) -> str:
     Raises `PromptError` for text that contains those code points.
     """
     if _OPEN in text or _CLOSE in text:
-        raise PromptError("chat: a turn contains U+FDD0 or U+FDD1, which are no characters; remove them")
+        raise PromptError("chat: a turn contains U+FDD0 or U+FDD1, which are not characters; remove them")
     if not names:
         return text
     numbers = {name: number for number, name in enumerate(names)}

@@ -82,7 +82,7 @@ def _byte_level(read: _Metadata, texts: list[str], types: list[int]) -> tuple[To
         first, space, second = merge.partition(" ")
         if not space:
             raise TokenizerError(
-                f"{read.where}: {_KEYS}merges contains {one_line(merge, 40)}, which is no pair; use another copy"
+                f"{read.where}: {_KEYS}merges contains {one_line(merge, 40)}, which is not a pair; use another copy"
             )
         merges.append((first, second))
     vocabulary = {text: id for id, text in enumerate(texts)}

@@ -93,7 +93,7 @@ def library_errors(name: str, kind: type[PromptError | TokenizerError]) -> Itera
         yield
     except (KeyboardInterrupt, SystemExit, PromptError, TokenizerError):
         raise
-    except BaseException as error:  # a panic is no Exception
+    except BaseException as error:  # a panic is not an Exception
         reason = one_line(str(error), _LONGEST_REASON)
         raise kind(f"{name}: its tokenizer cannot be used ({reason}); use another copy of the model") from None
 

@@ -104,7 +104,7 @@ class DifferencePass:
         return self._work is None and self.epoch > 0
 
     def begin(self, *, relative: bool = False) -> None:
-        """Subtract the latest passes of both engines. relative: divide by the larger magnitude of both values.
+        """Subtract the latest passes of both engines. relative: divide by the larger magnitude of the two values.
 
         Raises `UsageError` for passes that begin at other positions.
         """
@@ -194,7 +194,7 @@ def _check(a: Engine, b: Engine) -> None:
     """Raise an error for models of other shapes or when the memory does not suffice."""
     shapes = [{t.name: (t.rows, t.columns, t.heads) for t in engine.registry} for engine in (a, b)]
     if shapes[0] != shapes[1] or a.context != b.context:
-        raise UsageError(f"{a.model_name} and {b.model_name} have other shapes: compare models of the same shape")
+        raise UsageError(f"{a.model_name} and {b.model_name} have different shapes: compare models of the same shape")
     assert a.activations is not None
     needed = a.activations.nbytes + difference_bytes(a, b)
     free = free_bytes(a.device.adapter, a.gpu_bytes + b.gpu_bytes)

@@ -96,14 +96,14 @@ def read_header(data: memoryview) -> Header:
     tensors, fields = read.u64(), read.u64()
     for count, what in ((tensors, "tensors"), (fields, "metadata fields")):
         if count > _MOST_ENTRIES:
-            raise _invalid(f"it says that it has {count} {what}, at most {_MOST_ENTRIES} are possible")
+            raise _invalid(f"it claims to have {count} {what}, at most {_MOST_ENTRIES} are possible")
     read.check_count(tensors, _SMALLEST_TENSOR, "tensors")
     read.check_count(fields, _SMALLEST_FIELD, "metadata fields")
     metadata: dict[str, Value] = {}
     for _ in range(fields):
         key = read.string()
         if key in metadata:
-            raise _invalid(f"{_shown(key)} is there twice")
+            raise _invalid(f"{_shown(key)} occurs twice")
         metadata[key] = read.value(read.u32())
     alignment = metadata.get("general.alignment", _ALIGNMENT)
     if not isinstance(alignment, int) or alignment % 8 or not 0 < alignment <= _LARGEST_ALIGNMENT:
@@ -113,7 +113,7 @@ def read_header(data: memoryview) -> Header:
     for _ in range(tensors):
         name = read.string()
         if name in infos:
-            raise _invalid(f"{_shown(name)} is there twice")
+            raise _invalid(f"{_shown(name)} occurs twice")
         infos[name] = read.tensor(name)
     return Header(metadata, infos, -(-read.at // alignment) * alignment, alignment)
 
@@ -161,7 +161,7 @@ class _Reader:
         left = len(self._data) - self.at
         if count * smallest > left:
             raise InvalidHeader(
-                f"is truncated or damaged: it says that it has {count} {what}, {left} bytes are left; fetch or copy it"
+                f"is truncated or damaged: it claims to have {count} {what}, {left} bytes are left; fetch or copy it"
                 " again"
             )
 

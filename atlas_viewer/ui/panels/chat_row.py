@@ -51,14 +51,14 @@ def draw(state: State) -> None:
         chat.turns.append(Turn("system", state.prompt))
         state.prompt = ""
     imgui.end_disabled()
-    tooltip("Make the text below a turn of the system, which says how to answer")
+    tooltip("Make the text below a system turn, which says how to answer")
     imgui.same_line()
     imgui.begin_disabled(run is None or not run.done or not run.turns)
     if widget_tracking.small_button("Keep answer") and run is not None:
         chat.turns = [*run.turns, Turn("assistant", run.continuation.strip())]
         state.prompt = ""
     imgui.end_disabled()
-    tooltip("Keep the turns and the answer of the run shown, to write the next turn")
+    tooltip("Keep the turns and the answer on screen, so that you can write the next turn")
     _turns(state)
 
 

@@ -1,4 +1,4 @@
-"""The choice of what B is, in the Compare panel."""
+"""The choice of B, in the Compare panel."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _field(state: State) -> bool:
             comparing.typed[kind] = text
         return imgui.is_item_deactivated_after_edit() and imgui.is_key_pressed(imgui.Key.enter, False)
     entries = _steps(state) if kind == ab.STEP else _runs(state)
-    shown = dict(entries).get(typed, "choose one" if entries else "there is no other one")
+    shown = dict(entries).get(typed, "choose one" if entries else "there are no others")
     chosen = False
     if widget_tracking.begin_combo(f"##B {kind}", elided(shown, theme.em(_FIELD))):
         for value, title in entries:

@@ -77,13 +77,13 @@ _PAGES = {
         "An edit changes numbers inside the model while it runs, and everything after them follows. Select a head, a "
         "neuron, a token or a cell and press Ctrl+E, or drag a rectangle on Map with Shift: zero it, scale it, set it, "
         "patch it from another run, or add a steering vector. Edited values are outlined in pink in every view.",
-        "A change runs the text again in a branch, from the first token that it affects, and the run before stays. "
-        "Hold U to see the model without edits, hold I to see the chosen edit alone.",
+        "A change runs the text again in a branch, from the first token that it affects, and keeps the earlier run. "
+        "Hold U to see the model without edits, or I to see the chosen edit alone.",
     ),
     "Patching": (
         "Patching copies one part of a run, say the residual stream before a block at one position, into the run of "
-        "another text that differs in a word. A cell of the map says how much of the prediction came along: 0 for "
-        "nothing, 1 for all of it. Ablate switches off every head and MLP instead, one at a time. Steer finds the "
+        "another text that differs in one word. A cell of the map says how much of the prediction came along: 0 for "
+        "nothing, 1 for all of it. Ablate switches off every head and MLP instead, one by one. Steer finds the "
         "direction between texts of two kinds.",
         "Below the map are the checks: a run patched with itself, the floating-point error, patches without effect, "
         "and on request random vectors of the same length. Click a cell and apply it as an edit.",

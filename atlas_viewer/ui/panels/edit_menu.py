@@ -73,7 +73,7 @@ def _numbers(state: State, scope: Scope) -> None:
     if scope.pattern:
         imgui.same_line()
         _button(
-            state, "Knock out", f"{scope.scores} = -inf", "Mask it before the softmax, which takes other keys instead"
+            state, "Knock out", f"{scope.scores} = -inf", "Mask it before the softmax, so other keys get its weight"
         )
     menu = state.edit_menu
     imgui.set_next_item_width(theme.em(7))

@@ -47,7 +47,7 @@ def draw(state: State) -> None:
 def _tools(state: State) -> None:
     """Undo, redo, solo, all off, and when a change applies."""
     edits = state.edits
-    _button(state, "Undo###edits undo", edits.can_undo, edit_list.undo, "Undo the last change of the list  Ctrl+Z")
+    _button(state, "Undo###edits undo", edits.can_undo, edit_list.undo, "Undo the last change to the list  Ctrl+Z")
     beside(button_width("Redo"))
     _button(state, "Redo###edits redo", edits.can_redo, edit_list.redo, "Ctrl+Shift+Z")
     for what, label, act, tip in (
@@ -214,7 +214,7 @@ def _outcome(state: State, entry: Entry, at: int) -> None:
             beside(button_width("Measure"))
             if widget_tracking.small_button(f"Measure###measure edit {at}"):
                 state.requests.append(MeasureEdit(entry.number))
-            tooltip("How far it moves the prediction of the step shown, beside a random vector as long, and rounding")
+            tooltip("How far it moves the prediction of the step on screen, beside a random vector as long and rounding")
     if entry.number in edits.measures:
         wrapped(edits.measures[entry.number], theme.now.text)
 

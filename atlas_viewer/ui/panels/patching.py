@@ -1,4 +1,4 @@
-"""The Patching panel: what parts of one run do in another, ablation of every head, and steering vectors."""
+"""The Patching panel: the effect of parts of one run in another, ablation of every head, and steering vectors."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from .widgets import beside, dim, elided, hint, tooltip
 NAME = PATCHING
 
 _ABOUT = {
-    PATCH: "Take two texts that differ in a word. Compute copies one part of the run of the one into the run of the"
-    " other, part by part, and shows how much of the prediction it brings along. Example fills in the fields.",
+    PATCH: "Type two texts that differ in one word. Compute copies the run of one into the run of the other, part by"
+    " part, and shows how much of the prediction each part brings along. Example fills in the fields.",
     STEER: "Type texts of two kinds, one per line. The vector from the mean of B to the mean of A, added to the"
     " residual stream, leads what the model writes from B towards A.",
 }
 _ABOUT_ABLATION = (
-    "Compute switches off every head and every MLP, one at a time, and shows how the logit of the target changes."
+    "Compute switches off every head and every MLP, one by one, and shows how the logit of the target changes."
 )
 _SAVED = 15.0  # ems: width of the field for a file name
 

@@ -34,13 +34,13 @@ Placer: TypeAlias = Callable[[float], None]  # puts a widget of a width beside t
 
 TITLES = {PATCH: "Patch", ABLATE: "Ablate", STEER: "Steer"}
 _ABOUT = {
-    PATCH: "Copy one part of a run into the run of another text, and see what the prediction takes from it",
-    ABLATE: "Switch off every head and every MLP, one at a time",
+    PATCH: "Copy one part of a run into the run of another text, and see how much of the prediction comes from it",
+    ABLATE: "Switch off every head and every MLP, one by one",
     STEER: "Find the direction in the residual stream that leads from texts B to texts A",
 }
 _HOW = {
-    DENOISE: "clean values into the corrupt run: what is enough for the prediction",
-    NOISE: "corrupt values into the clean run: what the prediction needs",
+    DENOISE: "clean values into the corrupt run: which parts are enough for the prediction",
+    NOISE: "corrupt values into the clean run: which parts the prediction needs",
     ZERO: "set heads and MLPs to 0",
     MEAN: "set heads and MLPs to their mean over the positions of the text",
     LAST: "the row of the last token of each text",
@@ -109,7 +109,7 @@ def _texts(state: State, fields: Sequence[tuple[str, str]], lines: int) -> None:
 def _text_tip(attribute: str) -> str:
     if attribute == "clean":
         return "the text with the prediction in question; the prompt until you edit it"
-    return "the same text with a word changed, of the same number of tokens"
+    return "the same text with one word changed and the same number of tokens"
 
 
 def _tools(state: State) -> None:
@@ -161,7 +161,7 @@ def _token(state: State, name: str, place: Placer) -> None:
     label, inside = f"##patching {name}", theme.em(_TOKEN) - 2 * imgui.get_style().frame_padding.x
     _, text = widget_tracking.input_text_with_hint(label, elided(empty, inside), getattr(view, name))
     setattr(view, name, text)
-    what = "The logit of this token counts" if name == "target" else "The logit of this token is subtracted"
+    what = "The logit of this token is measured" if name == "target" else "The logit of this token is subtracted"
     tooltip(f"{what}. {_TOKEN_TIP}")
 
 
@@ -188,7 +188,7 @@ def _button(state: State, place: Placer) -> None:
     if view.busy:
         place(theme.em(_BAR) + button_width("Stop"))
         share = view.done / max(view.total, 1)
-        text = "waits for the run" if view.waiting else f"{view.done} of {view.total}"
+        text = "waiting for the run" if view.waiting else f"{view.done} of {view.total}"
         imgui.progress_bar(share, ImVec2(theme.em(_BAR), imgui.get_frame_height()), text)
         imgui.same_line()
         if widget_tracking.button("Stop###Stop##patching"):

@@ -37,7 +37,7 @@ def _strength(state: State, steering: Steering) -> None:
     view = state.patching
     imgui.set_next_item_width(theme.em(_SLIDER))
     changed, strength = widget_tracking.slider_float("##patching strength", view.strength, -_MOST, _MOST, "%.1f times")
-    tooltip("How often the vector is added at every position; below 0 it leads from A to B")
+    tooltip("The factor of the vector, which is added at every position; below 0 it leads from A to B")
     if changed:
         view.strength = strength
         patching_actions.steer(state, steering, only_applied=True)

@@ -225,7 +225,7 @@ def test_bad_input_is_refused_in_one_line(run: Run, recordings: tuple[Path, Path
     recording = recordings[0]
     small = small_checkpoint(tmp_path / "small.bin")
     for status, part, arguments in (
-        (2, "have other shapes: gpt2, 8 layers", ("compare", "stories", small, "--prompt", "a")),
+        (2, "have different shapes: gpt2, 8 layers", ("compare", "stories", small, "--prompt", "a")),
         (2, "is a model, which needs a text; give --prompt", ("compare", "stories", "stories")),
         (2, "is a recording; name a step of it, as in", ("compare", recording, "stories")),
         (1, "has no step 8; run 1 has steps 0 to 7", ("compare", f"{recording}:8", "stories")),

@@ -138,7 +138,7 @@ def test_the_lens_of_a_lens_file(run: Run, tuned: tuple[Path, Path], sound: Path
             "UPDATE lens_files SET data = zeroblob(8)",
             "lens_files, run 1, point h.3.resid_post: must have 14",
         ),
-        ("UPDATE lens_files SET point = 'h.9.resid_post'", "point h.9.resid_post: is no point of the model"),
+        ("UPDATE lens_files SET point = 'h.9.resid_post'", "point h.9.resid_post: is not a point of the model"),
         ("UPDATE lens_files SET file = 'a' || char(10)", "at most 4096 characters without control"),
     ],
 )

@@ -82,9 +82,9 @@ def test_a_token_is_sent_where_it_is_needed(hub: HubServer, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
-        (["model.safetensors"], "has no config.json, so it is no model"),
+        (["model.safetensors"], "has no config.json, so it is not a model"),
         (["config.json", "pytorch_model.bin"], "has no model.safetensors; choose a repository with weights"),
-        (["config.json", "a.Q4_0.gguf"], "has GGUF files, of which one is enough"),
+        (["config.json", "a.Q4_0.gguf"], "has GGUF files, which are not fetched"),
         (["config.json", INDEX], "has no model.safetensors"),
     ],
 )

@@ -59,7 +59,7 @@ def test_bad_input_is_refused() -> None:
         av.compare(small, small)
     with pytest.raises(av.UsageError, match="b: 3 is neither a model nor a step"):
         av.compare(small, 3, prompt=[1])
-    with pytest.raises(av.UsageError, match="have other shapes"):
+    with pytest.raises(av.UsageError, match="have different shapes"):
         av.compare(small, "stories", prompt=[1])
     with pytest.raises(av.UsageError, match="the context 300"):
         av.compare(small, small, prompt=[1] * 301)

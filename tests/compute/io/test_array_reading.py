@@ -77,7 +77,7 @@ def test_files_that_are_no_archives(tmp_path: Path) -> None:
         read_npy(tmp_path)
     with (
         NpzFile(member(path, b"text", "a.txt")) as archive,
-        pytest.raises(ValueError, match="in it is no array"),
+        pytest.raises(ValueError, match="in it is not an array"),
     ):
         archive.array("a.txt")
 

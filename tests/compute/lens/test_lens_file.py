@@ -76,7 +76,7 @@ BAD: dict[str, tuple[dict[str, np.ndarray], str]] = {
     "no weight": ({"embed.sum.bias": BIAS}, "embed.sum.bias has no embed.sum.weight"),
     "twice": ({"h.0.resid_pre.weight": WEIGHT, "embed.sum.weight": WEIGHT + 1}, "two arrays for embed.sum.weight"),
     "nothing": ({}, "has no lens"),
-    "complex": ({"embed.sum.weight": WEIGHT + 0j}, "is no array of floats|store one of"),
+    "complex": ({"embed.sum.weight": WEIGHT + 0j}, "is not an array of floats|store one of"),
 }
 
 

@@ -123,7 +123,7 @@ def test_no_space_is_added_where_the_file_says_so() -> None:
         (byte_level_metadata(tokens=None), "tokenizer.ggml.tokens must be a list of texts"),
         (byte_level_metadata(tokens=["a", "a"], token_type=[1, 1]), "two of its 2 tokens are identical"),
         (byte_level_metadata(token_type=[1]), "token_type has 1 items for 360 tokens"),
-        (byte_level_metadata(merges=["ab"]), "tokenizer.ggml.merges contains ab, which is no pair"),
+        (byte_level_metadata(merges=["ab"]), "tokenizer.ggml.merges contains ab, which is not a pair"),
         (byte_level_metadata(merges=["zz qq"]), "its tokenizer cannot be used"),
         (byte_level_metadata(merges="a b"), "tokenizer.ggml.merges must be a list"),
         (byte_level_metadata(eos_token_id=None), "eos_token_id is missing"),

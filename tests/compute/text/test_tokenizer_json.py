@@ -96,7 +96,7 @@ def changed_model(**values: Any) -> dict[str, Any]:
         (changed_model(merges=[["zz", "qq"]]), "its tokenizer cannot be used"),
         (changed_model(vocab={"a": -1}), "its tokenizer cannot be used"),
         (changed_model(vocab={"a": 10**12}), "its tokenizer cannot be used"),
-        ({"pre_tokenizer": None}, "is neither byte-level nor has it bytes as tokens"),
+        ({"pre_tokenizer": None}, "is neither byte-level nor has a token for each byte"),
         ({"pre_tokenizer": {"type": "BertPreTokenizer"}}, "its pre_tokenizer is BertPreTokenizer; supported are"),
         ({"normalizer": {"type": ["NFC"]}}, "its normalizer is ['NFC']; supported are"),
         ({"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}}, "its normalizer is Precompiled"),

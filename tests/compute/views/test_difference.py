@@ -162,7 +162,7 @@ def test_infinity_and_nan_stay_visible() -> None:
 
 def test_models_of_other_shapes_are_refused() -> None:
     a, b = _engine(TINY), _engine(ODD_SHAPES[2])
-    with pytest.raises(UsageError, match="have other shapes"):
+    with pytest.raises(UsageError, match="have different shapes"):
         DifferencePass(a, b)
 
 

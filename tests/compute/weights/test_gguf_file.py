@@ -105,13 +105,13 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
         "is a big-endian GGUF file, which cannot run here; use a little-endian one",
     ),
     "version 1": (lambda: header(version=1), "is a GGUF file of version 1; versions 2 and 3 are supported"),
-    "too many tensors": (lambda: header(tensors=1 << 63), "it says that it has 9223372036854775808 tensors"),
+    "too many tensors": (lambda: header(tensors=1 << 63), "it claims to have 9223372036854775808 tensors"),
     "more tensors than bytes": (lambda: header(tensors=9, rest=bytes(99)), "is truncated or damaged: it says that it"),
     "more fields than bytes": (lambda: header(fields=9), "has 9 metadata fields, 0 bytes are left"),
     "a long key": (lambda: header(fields=1, rest=struct.pack("<Q", 1 << 62) + bytes(99)), "is truncated"),
     "a long array": (
         lambda: header(fields=1, rest=string("k") + struct.pack("<IIQ", 9, 4, 1 << 62) + bytes(99)),
-        "it says that it has 4611686018427387904 values, 99 bytes are left",
+        "it claims to have 4611686018427387904 values, 99 bytes are left",
     ),
     "a long array of strings": (
         lambda: header(fields=1, rest=string("k") + struct.pack("<IIQQ", 9, 8, 2, 1 << 62) + bytes(99)),
@@ -124,11 +124,11 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     "a strange value": (lambda: header(fields=1, rest=string("k") + bytes([99, 0, 0, 0, 0])), "a value of type 99"),
     "a field twice": (
         lambda: header(fields=2, rest=2 * (string("key") + value(1)) + bytes(32)),
-        "is not a valid GGUF file (key is there twice)",
+        "is not a valid GGUF file (key occurs twice)",
     ),
     "a tensor twice": (
         lambda: changed(gguf_bytes({}, SOUND), string("two"), string("one")),
-        "is not a valid GGUF file (one is there twice)",
+        "is not a valid GGUF file (one occurs twice)",
     ),
     "five dimensions": (lambda: gguf_bytes({}, {"one": Stored(bytes(4), (1,) * 5, 0)}), "one has 5 dimensions"),
     "no dimensions": (lambda: gguf_bytes({}, {"one": Stored(bytes(4), (), 0)}), "one has 0 dimensions"),
