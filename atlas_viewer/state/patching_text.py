@@ -10,7 +10,9 @@ from compute.models.patch_points import HEADS, PATCHED
 from .patching_view import ABLATE, MEAN, MLP, PATCH, MapResult
 from .quoting import quoted
 
-CONTROL_TIP = "The same map with random vectors as long as the change by the patch. A part matters if the maps differ there."
+CONTROL_TIP = (
+    "The same map with random vectors as long as the change by the patch. A part matters if the maps differ there."
+)
 
 
 def measured_text(result: MapResult) -> str:

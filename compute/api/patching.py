@@ -31,7 +31,7 @@ Replacement = Literal["zero", "mean"]
 
 @dataclass(frozen=True)
 class Patching:
-    """The effect of parts of one run in another run of the model. Arrays are float64 [layers, positions] or [layers, heads].
+    """The effect of parts of one run in another run. Arrays are float64 [layers, positions] or [layers, heads].
 
     A difference is the logit of `target` minus that of `against` after the last token.
 

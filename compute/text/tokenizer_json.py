@@ -73,7 +73,9 @@ def _read(path: Path, largest: int) -> tuple[dict[str, Any], bytes]:
     with read_errors_as(TokenizerError, shown):
         size = path.stat().st_size
         if size > largest:
-            raise TokenizerError(f"{shown}: has {size / 1e6:,.0f} MB, more than {largest / 1e6:,.0f} MB; check the file")
+            raise TokenizerError(
+                f"{shown}: has {size / 1e6:,.0f} MB, more than {largest / 1e6:,.0f} MB; check the file"
+            )
         data = path.read_bytes()
     try:
         values = read_untrusted_json(data)
@@ -115,7 +117,9 @@ def _check(values: dict[str, Any], shown: str) -> None:
                     " model"
                 )
     if not _is_byte_level(values) and not model.get("byte_fallback"):
-        raise TokenizerError(f"{shown}: is neither byte-level nor has a token for each byte, so it cannot encode any text")
+        raise TokenizerError(
+            f"{shown}: is neither byte-level nor has a token for each byte, so it cannot encode any text"
+        )
 
 
 def _parts(value: object) -> Iterator[dict[str, Any]]:

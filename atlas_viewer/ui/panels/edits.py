@@ -214,7 +214,9 @@ def _outcome(state: State, entry: Entry, at: int) -> None:
             beside(button_width("Measure"))
             if widget_tracking.small_button(f"Measure###measure edit {at}"):
                 state.requests.append(MeasureEdit(entry.number))
-            tooltip("How far it moves the prediction of the step on screen, beside a random vector as long and rounding")
+            tooltip(
+                "How far it moves the prediction of the step on screen, beside a random vector as long and rounding"
+            )
     if entry.number in edits.measures:
         wrapped(edits.measures[entry.number], theme.now.text)
 

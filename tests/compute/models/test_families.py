@@ -227,7 +227,9 @@ def test_everything_that_is_kept_equals_the_reference(folder: tuple[ArrayModel, 
 @pytest.mark.gpu
 def test_a_context_that_attention_has_no_memory_for_is_refused() -> None:
     model = loud_model(replace(SMALL_MODELS["qwen3"], positions=131072))
-    with pytest.raises(UsageError, match=r"context.131072: on this adapter, attention has memory for the scores of \d+ keys"):
+    with pytest.raises(
+        UsageError, match=r"context.131072: on this adapter, attention has memory for the scores of \d+ keys"
+    ):
         Engine.load(model, LoadOptions(context=131072))
     assert LoadOptions().context_for(model) == 1024
 
