@@ -28,8 +28,25 @@ class EditedPrograms:
         self.copies: Mapping[str, TensorStorage] = {}  # of edited weights, by name
         self._list: EditList | None = None  # created by the first edit
         self._points: EditPoints | None = None
-        self.decode: Program = choice.decode
-        self.prefill: RowsProgram = choice.prefill
+        self._decode: Program | None = None  # with the edits; built when they are first needed
+        self._prefill: dict[int, RowsProgram] = {}  # by index
+
+    @property
+    def decode(self) -> Program:
+        """The program for one row."""
+        if self._points is None:
+            return self._choice.decode
+        if self._decode is None:
+            self._decode = self._as(self._choice.decode, self._points)
+        return self._decode
+
+    def prefill(self, index: int) -> RowsProgram:
+        """The program for many rows of that index in the engine's choice."""
+        if self._points is None:
+            return self._choice.prefill[index]
+        if index not in self._prefill:
+            self._prefill[index] = self._as(self._choice.prefill[index], self._points)
+        return self._prefill[index]
 
     def set(self, edits: Sequence[ResolvedEdit], *, fresh: bool, slots: Sequence[str] = ()) -> None:
         """Apply these edits, and no others, in passes that are planned from now on.
@@ -45,7 +62,7 @@ class EditedPrograms:
         check_memory(self._memory, missing)
         if not edits:
             self.edits, self.copies, self._points = (), {}, None
-            self.decode, self.prefill = self._choice.decode, self._choice.prefill
+            self._forget()
             return
         if self._list is None:
             self._list = EditList(self._memory.device)
@@ -58,7 +75,10 @@ class EditedPrograms:
                 self._memory.run(fill_copy(self._memory, name, copy, points))
         self.edits = tuple(edits)
         if not known or missing:
-            self.prefill, self.decode = self._as(self._choice.prefill, points), self._as(self._choice.decode, points)
+            self._forget()
+
+    def _forget(self) -> None:
+        self._decode, self._prefill = None, {}
 
     def _as(self, program: P, points: EditPoints) -> P:
         """The program with these edits."""

@@ -102,15 +102,15 @@ class Engine:
         Raises `MemoryBudgetError`.
         """
         memory = self._memory.twin(context)
-        shared, prefill, rate = memory.shared, self._programs.prefill, self._programs.prefill_seconds
+        shared, rates = memory.shared, self._programs.prefill_seconds
         sampler = Sampler(memory.kernels, memory.config.vocabulary, shared.state, shared.logits, shared.history)
-        many = memory.program(type(prefill), prefill.rows, prefill.team)
+        many = tuple(memory.program(type(one), one.rows, one.team) for one in self._programs.prefill)
         one = memory.program(RowsProgram, 1)
-        return Engine(memory, sampler, ProgramChoice(self._programs.path, one, many, rate, rate))
+        return Engine(memory, sampler, ProgramChoice(self._programs.path, one, many, rates[-1], rates))
 
     def pace(self) -> Pace:
         """A pace that knows how fast programs for many rows are, without a limit yet."""
-        return Pace(rate=self._programs.prefill_seconds)
+        return Pace(rate=self._programs.prefill_seconds[-1])
 
     @property
     def decode(self) -> Program:
@@ -119,8 +119,12 @@ class Engine:
 
     @property
     def prefill(self) -> RowsProgram:
-        """The program for many rows, with the edits in force."""
-        return self._edited.prefill
+        """The program for the most rows, with the edits in force."""
+        return self._edited.prefill(len(self._programs.prefill) - 1)
+
+    def prefill_for(self, rows: int) -> RowsProgram:
+        """The program for the next of so many rows, with the edits in force."""
+        return self._edited.prefill(self._programs.index(rows))
 
     # -- edits
 
@@ -224,10 +228,12 @@ class Engine:
         cached = follows and start == 0 and first == rows - 1 and first > 0
         segments = []
         while first < rows:
+            program: Program
             if rows - first == 1:
                 program, seconds = self.decode, self._programs.decode_seconds
             else:
-                program, seconds = self.prefill, self._programs.prefill_seconds
+                index = self._programs.index(rows - first)
+                program, seconds = self._edited.prefill(index), self._programs.prefill_seconds[index]
             count = min(program.rows, rows - first)
             dispatches, cost = self._work(program, top if first + count == rows else None)
             state = state_of(start - base, first, count, rows - 1, first_position, total - base, step)

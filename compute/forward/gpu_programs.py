@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 
 from compute.errors import UsageError, option
@@ -16,17 +18,19 @@ from .pass_plan import state_of
 from .program import Program
 from .rows_program import RowsProgram
 from .team_program import TeamProgram
-from .tiled_program import TiledProgram, tiled_rows
+from .tiled_program import CHUNKS, TiledProgram, tiled_rows
+
+Found: TypeAlias = "tuple[str, Program, tuple[RowsProgram, ...]]"
 
 
-def choose_gpu_programs(memory: ModelMemory, wanted: str, stage: str) -> Loading[tuple[str, Program, RowsProgram]]:
-    """(name, program for one row, program for many rows). wanted: "auto", "chain" or "fused"; stage: to report.
+def choose_gpu_programs(memory: ModelMemory, wanted: str, stage: str) -> Loading[Found]:
+    """(name, program for one row, programs for many rows). wanted: "auto", "chain" or "fused"; stage: to report.
 
     Raises `UsageError` when the wanted program cannot run on this adapter.
     """
     adapter = memory.device.adapter
     team = team_size(memory.kernels)
-    prefill = memory.program(TiledProgram, tiled_rows(memory.context), team)
+    prefill = _prefill(memory, team)
     yield stage, 0.2
     suits = ChainProgram.suits(memory.device, team[1])
     if wanted == "chain" and not suits:
@@ -36,27 +40,33 @@ def choose_gpu_programs(memory: ModelMemory, wanted: str, stage: str) -> Loading
         )
     if wanted == "chain" or (wanted == "auto" and suits and not is_software(adapter)):
         chain = memory.program(ChainProgram, 1, team)
-        if wanted == "chain" or _agree(memory, chain, prefill):
+        if wanted == "chain" or _agree(memory, chain, prefill[-1]):
             return "chain", chain, prefill
     yield stage, 0.4
     for candidate in (team, NO_SUBGROUPS):
         fused = memory.program(FusedProgram, 1, candidate)
-        if candidate == NO_SUBGROUPS or _agree(memory, fused, prefill):
+        if candidate == NO_SUBGROUPS or _agree(memory, fused, prefill[-1]):
             break
     return "fused", fused, prefill
 
 
-def choose_team_programs(memory: ModelMemory, stage: str) -> Loading[tuple[str, Program, RowsProgram]]:
+def choose_team_programs(memory: ModelMemory, stage: str) -> Loading[Found]:
     """As `choose_gpu_programs`, for descriptions that the fused and chain programs do not match."""
     team = team_size(memory.kernels)
-    prefill = memory.program(TiledProgram, tiled_rows(memory.context), team)
+    prefill = _prefill(memory, team)
     yield stage, 0.2
     for candidate in dict.fromkeys((team, NO_SUBGROUPS)):
         decode = memory.program(TeamProgram, 1, candidate)
-        if _agree(memory, decode, prefill):
+        if _agree(memory, decode, prefill[-1]):
             return "fused", decode, prefill
         yield stage, 0.4
     return "rows", memory.program(RowsProgram, 1), prefill
+
+
+def _prefill(memory: ModelMemory, team: tuple[int, bool]) -> tuple[RowsProgram, ...]:
+    """For short prompts, which are divided differently, and for long ones."""
+    sizes = sorted({min(rows, tiled_rows(memory.context)) for rows in CHUNKS})
+    return tuple(memory.program(TiledProgram, rows, team) for rows in sizes)
 
 
 def _agree(memory: ModelMemory, decode: Program, prefill: Program) -> bool:

@@ -30,17 +30,22 @@ class ProgramChoice:
 
     path: str  # "chain", "fused" or "rows"
     decode: Program  # one row
-    prefill: RowsProgram  # many rows
+    prefill: tuple[RowsProgram, ...]  # up to so many rows, the fewest first
     decode_seconds: float
-    prefill_seconds: float
+    prefill_seconds: tuple[float, ...]
 
     def over(self, memory: ModelMemory) -> Loading[ProgramChoice]:
         """The same programs over other buffers of the same model."""
-        one, many = self.decode, self.prefill
+        one = self.decode
         yield _COMPILING, 0.0
         decode = memory.program(type(one), one.rows, one.team)
         yield _COMPILING, 0.5
-        return replace(self, decode=decode, prefill=memory.program(type(many), many.rows, many.team))
+        prefill = tuple(memory.program(type(many), many.rows, many.team) for many in self.prefill)
+        return replace(self, decode=decode, prefill=prefill)
+
+    def index(self, rows: int) -> int:
+        """Which of `prefill` to use for the next of so many rows: the smallest for all, or else the largest."""
+        return next((i for i, program in enumerate(self.prefill) if program.rows >= rows), len(self.prefill) - 1)
 
 
 def choose_programs(memory: ModelMemory, sampler: Sampler, options: LoadOptions) -> Loading[ProgramChoice]:
@@ -48,15 +53,15 @@ def choose_programs(memory: ModelMemory, sampler: Sampler, options: LoadOptions)
     yield _COMPILING, 0.0
     path, decode, prefill = yield from _choose(memory, options.program)
     seconds = []
-    for done, program in ((0.6, decode), (0.8, prefill)):
-        yield _COMPILING, done
+    for index, program in enumerate((decode, *prefill)):
+        yield _COMPILING, 0.6 + 0.4 * index / (1 + len(prefill))
         seconds.append(_measure(memory, sampler, program) if options.measured else _UNKNOWN)
     yield _COMPILING, 1.0
-    return ProgramChoice(path, decode, prefill, *seconds)
+    return ProgramChoice(path, decode, prefill, seconds[0], tuple(seconds[1:]))
 
 
-def _choose(memory: ModelMemory, wanted: str) -> Loading[tuple[str, Program, RowsProgram]]:
-    """(name, program for one row, program for many rows)."""
+def _choose(memory: ModelMemory, wanted: str) -> Loading[tuple[str, Program, tuple[RowsProgram, ...]]]:
+    """(name, program for one row, programs for many rows)."""
     adapter = memory.device.adapter
     why = _why_rows(memory)
     if why is None and wanted != "rows":
@@ -76,7 +81,7 @@ def _choose(memory: ModelMemory, wanted: str) -> Loading[tuple[str, Program, Row
         )
     rows = memory.program(RowsProgram, 1)
     yield _COMPILING, 0.3
-    return "rows", rows, memory.program(RowsProgram, CHUNK)
+    return "rows", rows, (memory.program(RowsProgram, CHUNK),)
 
 
 def _why_rows(memory: ModelMemory) -> str | None:

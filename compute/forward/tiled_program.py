@@ -16,8 +16,10 @@ from .program import resource
 from .rows_program import CHUNK as ROWS_CHUNK
 from .rows_program import RowsProgram
 from .stages import Stage
+from .tiling import tiling_of
 
-CHUNK = 256  # rows of a chunk
+CHUNKS = (16, 64, 256)  # rows of a chunk: short prompts have programs of their own, see tiling.py
+CHUNK = CHUNKS[-1]
 HEAD_OUTS = 4  # outputs per team of threads of the head
 
 
@@ -34,16 +36,15 @@ class TiledProgram(RowsProgram):
     def _product(self, product: Product) -> list[Dispatch]:
         linear, storage = product.linear, self._storages[product.linear.weight.name]
         outputs, inputs = linear.weight.shape
-        # Narrow products have few tiles: smaller ones keep more of the GPU busy.
-        tall = 4 if outputs > 2 * self._config.channels else 2
+        tiling = tiling_of(product.rows, inputs, outputs, self._device.limits["max-compute-workgroup-storage-size"])
         kernel = self._kernels.get(
-            "forward/matmul_tiled", inputs=inputs, outputs=outputs, tall=tall, dtype=storage.dtype,
-            bias=linear.bias is not None, epilogue=product.epilogue, trace=product.block is not None,
+            tiling.kernel, inputs=inputs, outputs=outputs, dtype=storage.dtype, bias=linear.bias is not None,
+            epilogue=product.epilogue, trace=product.block is not None, **tiling.values(self._team),
         )  # fmt: skip
         run = []
         for shard in storage.shards:
             bound = self._product_bindings(product, shard, product.x, shard.first_row, shard.rows)
-            groups = (-(-shard.rows // 64), -(-product.rows // (16 * tall)), 1)
+            groups = (-(-shard.rows // tiling.outs), -(-product.rows // tiling.rows), 1)
             cost = product.rows * inputs * shard.rows
             run.append(kernel.dispatch(groups, bound, cost=cost, label=product.label))
         return run
@@ -74,8 +75,8 @@ class TiledProgram(RowsProgram):
 
     def _attention(self, stage: Stage, attention: Attention, points: tuple[int, int]) -> Dispatch:
         size = attention.head_size
-        # Queries, scores, keys and values of a tile, in bytes of shared memory.
-        needed = 16 * size * 4 + 16 * 32 * 4 + 2 * 32 * size * 4
+        # Queries, keys and values of a tile, padded, and the parts of its softmax, in bytes of shared memory.
+        needed = (16 + 2 * 32) * (size + 4) * 4 + 128 * (16 + 4 + 4)
         if points != UNEDITED or needed > self._device.limits["max-compute-workgroup-storage-size"]:
             return super()._attention(stage, attention, points)
         kernel = self._kernels.get(

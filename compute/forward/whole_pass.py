@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import wgpu
@@ -32,12 +33,7 @@ class WholePass:
         """Allocates nothing until the logits of more than one row are wanted."""
         self._engine = engine
         self._logits: wgpu.GPUBuffer | None = None  # of every row of a chunk
-        self._rows_of_logits: tuple[RowsProgram, list[Dispatch]] | None = None  # of the program that ran last
-
-    @property
-    def _program(self) -> RowsProgram:
-        """The program with the edits in force."""
-        return self._engine.prefill
+        self._rows_of_logits: WeakKeyDictionary[RowsProgram, list[Dispatch]] = WeakKeyDictionary()  # by program
 
     @property
     def config(self) -> ModelConfig:
@@ -49,10 +45,11 @@ class WholePass:
 
         position: the absolute position of the first token.
         """
-        for first, count in self._chunks(tokens, position, sequence, text_start):
-            head = self._program.head if first + count == len(tokens) else ()
+        program = self._engine.prefill_for(len(tokens))
+        for first, count in self._chunks(program, tokens, position, sequence, text_start):
+            head = program.head if first + count == len(tokens) else ()
             encoder = ComputeEncoder(self._engine.device)
-            encoder.run([*self._program.body, *head])
+            encoder.run([*program.body, *head])
             encoder.submit()
         self._completed(tokens, position, sequence)
 
@@ -72,10 +69,11 @@ class WholePass:
     ) -> Sliced[np.ndarray]:
         """As `last_logits`, in slices."""
         engine, device = self._engine, self._engine.device
+        program = engine.prefill_for(len(tokens))
         if len(tokens) <= sequence:
-            for first, rows in self._chunks(tokens, position, sequence, text_start):
-                head = self._program.head if first + rows == len(tokens) else ()
-                yield from submitted(device, [*self._program.body, *head], pace)
+            for first, rows in self._chunks(program, tokens, position, sequence, text_start):
+                head = program.head if first + rows == len(tokens) else ()
+                yield from submitted(device, [*program.body, *head], pace)
             self._completed(tokens, position, sequence)
             staging = Readback(device, engine.logits_buffer.size, "logits of the last row")
             _copy(device, [(engine.logits_buffer, 0, staging.buffer, 0, staging.size)])
@@ -85,15 +83,15 @@ class WholePass:
         count = len(tokens) // sequence
         usage = wgpu.BufferUsage.COPY_DST | wgpu.BufferUsage.COPY_SRC
         last_rows = device.create_buffer(label="last rows", size=count * width, usage=usage)
-        source = self._program.head_rows
-        for first, rows in self._chunks(tokens, position, sequence, text_start):
-            yield from submitted(device, self._program.body, pace)
+        source = program.head_rows
+        for first, rows in self._chunks(program, tokens, position, sequence, text_start):
+            yield from submitted(device, program.body, pace)
             found = range(first // sequence, (first + rows) // sequence)
             ends = [(index * sequence + sequence - 1 - first, index) for index in found]
             copies = [(source, row * width, last_rows, index * width, width) for row, index in ends]
             _copy(device, copies)
         self._completed(tokens, position, sequence)
-        logits = yield from self._head_of(last_rows, count, text_start + sequence - 1)
+        logits = yield from self._head_of(program, last_rows, count, text_start + sequence - 1)
         engine.set_text_start(text_start)
         return logits
 
@@ -105,17 +103,18 @@ class WholePass:
         The pass is complete once the last piece has been taken. Raises `MemoryBudgetError` when the logits of a chunk
         exceed a binding of the adapter.
         """
-        engine, (source, head) = self._engine, self._all_rows()
+        engine, program = self._engine, self._engine.prefill_for(len(tokens))
+        source, head = self._all_rows(program)
         width = engine.description.head.columns
-        space = min(len(tokens), max(self._program.rows, _PIECE // (4 * width)))
+        space = min(len(tokens), max(program.rows, _PIECE // (4 * width)))
         staging = Readback(engine.device, 4 * space * width, "logits of every row")
         filled = 0
-        for first, count in self._chunks(tokens, position, sequence, text_start):
+        for first, count in self._chunks(program, tokens, position, sequence, text_start):
             if filled + count > space:
                 yield self._read(staging)[: filled * width].reshape(filled, width)
                 filled = 0
             encoder = ComputeEncoder(engine.device)
-            encoder.run([*self._program.body, *head])
+            encoder.run([*program.body, *head])
             encoder.copy(source, 0, staging.buffer, 4 * filled * width, 4 * count * width)
             if first + count == len(tokens):
                 encoder.copy(source, 4 * (count - 1) * width, engine.logits_buffer, 0, 4 * width)
@@ -137,14 +136,14 @@ class WholePass:
         return whole
 
     def _chunks(
-        self, tokens: Sequence[int], position: int, sequence: int, text_start: int
+        self, program: RowsProgram, tokens: Sequence[int], position: int, sequence: int, text_start: int
     ) -> Iterator[tuple[int, int]]:
         """First row and number of rows of each chunk, after the state for it has been written."""
         engine, total = self._engine, len(tokens)
         engine.write_history(tokens, text_start=text_start)
         engine.mark_cached((), 0)
-        for first in range(0, total, self._program.rows):
-            count = min(self._program.rows, total - first)
+        for first in range(0, total, program.rows):
+            count = min(program.rows, total - first)
             engine.write_state(state_of(0, first, count, total - 1, position, total, 0, sequence=sequence))
             yield first, count
 
@@ -153,20 +152,20 @@ class WholePass:
             self._engine.mark_cached(tokens, len(tokens))
         self._engine.completed(Pass((), 0, len(tokens), position, cached=False))
 
-    def _head_of(self, rows: wgpu.GPUBuffer, count: int, index: int) -> Sliced[np.ndarray]:
+    def _head_of(self, program: RowsProgram, rows: wgpu.GPUBuffer, count: int, index: int) -> Sliced[np.ndarray]:
         """The logits of the first `count` of `rows`, float32 [rows, inputs of the head].
 
         index: of the token of each row in its text.
         """
-        engine, (source, head) = self._engine, self._all_rows()
+        engine, (source, head) = self._engine, self._all_rows(program)
         row, width = 4 * engine.description.head.weight.shape[1], 4 * engine.description.head.columns  # bytes
         staging = Readback(engine.device, count * width, "logits of the last rows")
-        for first in range(0, count, self._program.rows):
-            at_once = min(self._program.rows, count - first)
+        for first in range(0, count, program.rows):
+            at_once = min(program.rows, count - first)
             engine.set_text_start(index)  # each row is a sequence that begins there
             engine.write_state(state_of(0, 0, at_once, at_once - 1, 0, at_once, 0, sequence=1))
             encoder = ComputeEncoder(engine.device)
-            encoder.copy(rows, first * row, self._program.head_rows, 0, at_once * row)
+            encoder.copy(rows, first * row, program.head_rows, 0, at_once * row)
             encoder.run(head)
             encoder.copy(source, 0, staging.buffer, first * width, at_once * width)
             encoder.submit()
@@ -174,23 +173,23 @@ class WholePass:
                 yield None
         return np.frombuffer((yield from read(staging)), np.float32).reshape(count, -1)
 
-    def _all_rows(self) -> tuple[wgpu.GPUBuffer, list[Dispatch]]:
+    def _all_rows(self, program: RowsProgram) -> tuple[wgpu.GPUBuffer, list[Dispatch]]:
         """The buffer that contains the logits of a chunk after the dispatches, and the dispatches."""
-        if self._logits is None:
+        size = 4 * program.rows * self._engine.description.head.columns
+        if self._logits is None or self._logits.size < size:
             device = self._engine.device
-            size = 4 * self._program.rows * self._engine.description.head.columns
             limit = min(device.limits["max-storage-buffer-binding-size"], device.limits["max-buffer-size"])
             if size > limit:
                 raise MemoryBudgetError(
-                    f"the logits of {self._program.rows} rows need {size / 1e6:.0f} MB in one binding, this adapter"
+                    f"the logits of {program.rows} rows need {size / 1e6:.0f} MB in one binding, this adapter"
                     f' allows {limit / 1e6:.0f} MB: use rows="last"'
                 )
             usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC
             self._logits = device.create_buffer(label="logits of every row", size=size, usage=usage)
-        program = self._program
-        if self._rows_of_logits is None or self._rows_of_logits[0] is not program:
-            self._rows_of_logits = program, program.head_of_rows(self._logits)
-        return self._logits, self._rows_of_logits[1]
+            self._rows_of_logits.clear()
+        if program not in self._rows_of_logits:
+            self._rows_of_logits[program] = program.head_of_rows(self._logits)
+        return self._logits, self._rows_of_logits[program]
 
     def _read(self, staging: Readback) -> np.ndarray:
         staging.request()

@@ -36,7 +36,9 @@ def _columns(heads: int, kv_heads: int, size: int, *, by_head: bool) -> list[Hea
     return [Heads("x", heads, size), Heads("x", kv_heads, size, keys), Heads("x", kv_heads, size, values)]
 
 
-def _kernels(gpu: Gpu, operation: Attention, width: int, context: int, kind: str) -> tuple[Kernel, Kernel]:
+def _kernels(
+    gpu: Gpu, operation: Attention, width: int, context: int, kind: str, *, tiled: bool
+) -> tuple[Kernel, Kernel]:
     """Those that store keys and values, and that compute attention."""
     query = heads_values("query", operation.query, width)
     key, value = heads_values("key", operation.key, width), heads_values("value", operation.value, width)
@@ -44,10 +46,10 @@ def _kernels(gpu: Gpu, operation: Attention, width: int, context: int, kind: str
         "forward/kv_store", kv_heads=operation.kv_heads, head_size=operation.head_size, context=context, storage=kind,
         **key, **value,
     )  # fmt: skip
-    mix = gpu.kernels.get(
-        "forward/attention_rows", **attention_values(operation), **query, context=context, storage=kind, trace=True,
-        scores=False, pattern=False,
-    )  # fmt: skip
+    values: dict[str, int | str] = {**attention_values(operation), **query, "context": context}
+    if tiled:
+        return store, gpu.kernels.get("forward/attention_tiled", **values, trace=True)
+    mix = gpu.kernels.get("forward/attention_rows", **values, storage=kind, trace=True, scores=False, pattern=False)
     return store, mix
 
 
@@ -64,10 +66,12 @@ def attention(
     window: int = 0,
     cap: float = 0.0,
     by_head: bool = False,
+    tiled: bool = False,
 ) -> Check:
     """All rows after chunks of (rows of the program, valid rows). scale: of queries, keys and values.
 
-    kv_heads: 0 for as many as heads; by_head: queries, keys and values are side by side within each head.
+    kv_heads: 0 for as many as heads; by_head: queries, keys and values are side by side within each head; tiled: by the
+    tiled program's kernel, which needs a buffer.
     """
     kv_heads, channels = kv_heads or heads, heads * size
     kv = kv_heads * size
@@ -78,7 +82,7 @@ def attention(
         "out", channels, "", query=columns[0], key=columns[1], value=columns[2], pattern="pattern", about_pattern="",
         cap=cap, window=window,
     )  # fmt: skip
-    store, mix = _kernels(gpu, operation, width, context, kind)
+    store, mix = _kernels(gpu, operation, width, context, kind, tiled=tiled)
     errors = Errors()
     first = 0
     for rows, valid in chunks:
@@ -94,7 +98,7 @@ def attention(
         }  # fmt: skip
         gpu.run(
             store.dispatch((-(-kv // 2 // 32), rows, 1), {**shared, **stored}),
-            mix.dispatch((heads, rows, 1), {**shared, **mixed}),
+            mix.dispatch((heads, -(-rows // 16) if tiled else rows, 1), {**shared, **mixed}),
         )
         kept = gpu.read(activations, context, channels, offset=OFFSET)
         errors.same(gpu.read(y, rows, channels)[:valid], kept[first : first + valid], "kept rows")
@@ -106,7 +110,7 @@ def attention(
     shape = f"{heads} heads of {size}, {context} rows in a {kind}"
     shape += f", {kv_heads} key-value heads" if kv_heads < heads else ""
     shape += f", window {window}" if window else ""
-    return errors.check("forward/attention_rows", shape, tolerance)
+    return errors.check("forward/attention_tiled" if tiled else "forward/attention_rows", shape, tolerance)
 
 
 def chunks_of(context: int) -> list[tuple[int, int]]:
@@ -123,3 +127,7 @@ def checks(gpu: Gpu) -> Iterator[Check]:
         yield attention(gpu, kind, 6, 12, 37, chunks_of(37), kv_heads=2, window=7, cap=3.0)
         yield attention(gpu, kind, 3, 12, 37, chunks_of(37), by_head=True)
         yield attention(gpu, kind, 1, 16, 20, [(16, 16), (16, 4)], scale=60.0)  # scores that would overflow
+    # Over several tiles of queries and keys; with sizes that are no multiple of what the threads of a query share.
+    yield attention(gpu, "buffer", 3, 20, 150, chunks_of(150), tiled=True)
+    yield attention(gpu, "buffer", 6, 36, 70, [(64, 50), (32, 20)], kv_heads=2, window=33, cap=3.0, tiled=True)
+    yield attention(gpu, "buffer", 2, 64, 37, chunks_of(37), by_head=True, scale=60.0, tiled=True)

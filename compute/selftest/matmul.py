@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from compute.forward.tiled_program import HEAD_OUTS
+from compute.forward.tiling import FewRows, Tiles, Tiling
 from compute.gpu.device import is_software
 from compute.gpu.kernels import Resource
+from compute.gpu.subgroups import NO_SUBGROUPS, team_size
 from compute.gpu.wgpu_native import Dispatch
 from compute.models.registry import TensorStorage
 from compute.weights.block_types import BLOCK_TYPES
@@ -28,9 +30,9 @@ FIRST_ROW = 3  # context row of a chunk's first row
 class Product:
     """x [rows, inputs] times a matrix [outputs, inputs] transposed, plus a bias.
 
-    valid: rows of the chunk in use; at_once: rows per dispatch; shards: rows at which the matrix is cut; tall: rows per
-    thread of the tiled kernel, 0 for the rows kernel; per_thread: outputs per thread of the rows kernel. The tiled
-    kernel takes all rows at once, from storage buffers.
+    valid: rows of the chunk in use; at_once: rows per dispatch; shards: rows at which the matrix is cut; tiling: None
+    for the rows kernel; per_thread: outputs per thread of the rows kernel. The kernels with a tiling take all rows at
+    once, from storage buffers.
     """
 
     inputs: int
@@ -45,13 +47,14 @@ class Product:
     valid: int | None = None
     at_once: int | None = None
     shards: Sequence[int] = ()
-    tall: int = 0
+    tiling: Tiling | None = None
     per_thread: int = 1
+    subgroups: bool = False
 
     @property
     def kernel(self) -> str:
         """The name of the kernel."""
-        return "forward/matmul_tiled" if self.tall else "forward/matmul_rows"
+        return self.tiling.kernel if self.tiling else "forward/matmul_rows"
 
     @property
     def shape(self) -> str:
@@ -76,10 +79,10 @@ def run(
     if bias is not None:
         resources["bias"] = gpu.buffer(bias)
     offsets = (OFFSET, OFFSET + kept)
-    work = (
-        _tiled(gpu, case, storage, resources, offsets) if case.tall else _rows(gpu, case, storage, resources, offsets)
-    )
-    gpu.run(*work)
+    if case.tiling is not None:
+        gpu.run(*_tiled(gpu, case, case.tiling, storage, resources, offsets))
+    else:
+        gpu.run(*_rows(gpu, case, storage, resources, offsets))
     both = gpu.read(activations, 2, FIRST_ROW + rows, outputs, offset=OFFSET)
     return gpu.read(y, rows, outputs), both[0], both[1]
 
@@ -105,15 +108,21 @@ def _rows(
 
 
 def _tiled(
-    gpu: Gpu, case: Product, storage: TensorStorage, resources: dict[str, Resource], offsets: tuple[int, int]
+    gpu: Gpu,
+    case: Product,
+    tiling: Tiling,
+    storage: TensorStorage,
+    resources: dict[str, Resource],
+    offsets: tuple[int, int],
 ) -> Iterator[Dispatch]:
+    team = team_size(gpu.kernels) if case.subgroups else NO_SUBGROUPS
     kernel = gpu.kernels.get(
-        case.kernel, inputs=case.inputs, outputs=case.outputs, tall=case.tall, dtype=storage.dtype,
-        bias="bias" in resources, epilogue=case.epilogue, trace=case.trace,
+        case.kernel, inputs=case.inputs, outputs=case.outputs, dtype=storage.dtype, bias="bias" in resources,
+        epilogue=case.epilogue, trace=case.trace, **tiling.values(team),
     )  # fmt: skip
     for shard in storage.shards:
         params = gpu.params(shard.first_row, shard.rows, *offsets)
-        groups = (-(-shard.rows // 64), -(-case.rows // (16 * case.tall)), 1)
+        groups = (-(-shard.rows // tiling.outs), -(-case.rows // tiling.rows), 1)
         yield kernel.dispatch(groups, {**resources, "params": params, "weight": bound(shard)})
 
 
@@ -131,7 +140,7 @@ def product(gpu: Gpu, case: Product) -> Check:
     result = _after(case.epilogue, expected, before)
     errors = Errors()
     errors.close(y[:valid], result[:valid], "result")
-    if case.tall:  # the rows kernel computes unused rows as well
+    if case.tiling is not None:  # the rows kernel computes unused rows as well
         errors.same(y[valid:], before[valid:], "unused rows")
     rows = slice(FIRST_ROW, FIRST_ROW + valid) if case.trace else slice(0, 0)
     errors.close(kept[rows], expected[: rows.stop - rows.start], "kept product")
@@ -203,9 +212,15 @@ def checks(gpu: Gpu) -> Iterator[Check]:
     yield product(gpu, Product(36, 250, 16, "buffer", "f32", shards=(33, 166), trace=False, per_thread=4))
     yield product(gpu, Product(36, 100, 1, "buffer", "f32", trace=False))
     yield product(gpu, Product(36, 20, 16, "buffer", "f32", "relu", valid=5))
-    yield product(gpu, Product(36, 100, 33, "buffer", "f16", shards=(33, 66, 99), tall=2))
-    yield product(gpu, Product(20, 36, 70, "buffer", "f32", "relu", bias=False, valid=65, tall=4))
-    yield product(gpu, Product(100, 20, 16, "buffer", "bf16", "residual", bias=False, valid=5, tall=2))
+    yield product(gpu, Product(36, 100, 33, "buffer", "f16", shards=(33, 66, 99), tiling=Tiles(2, 1)))
+    yield product(gpu, Product(20, 36, 70, "buffer", "f32", "relu", bias=False, valid=65, tiling=Tiles(4, 1)))
+    yield product(gpu, Product(100, 20, 16, "buffer", "bf16", "residual", bias=False, valid=5, tiling=Tiles(2, 1)))
+    yield product(gpu, Product(100, 36, 37, "buffer", "bf16", "residual", valid=35, tiling=Tiles(4, 4)))
+    yield product(gpu, Product(132, 40, 18, "buffer", "f16", bias=False, shards=(33,), tiling=Tiles(2, 4)))
+    for subgroups in (True, False):
+        case = Product(300, 21, 20, "buffer", "bf16", "residual", valid=19, shards=(9,), tiling=FewRows(16, 4, 64))
+        yield product(gpu, replace(case, subgroups=subgroups))
+    yield product(gpu, Product(36, 7, 6, "buffer", "f32", "relu", bias=False, valid=5, tiling=FewRows(4, 2, 64)))
     for dtype in DTYPES:
         yield head_rows(gpu, 36, 300, 20, dtype, shards=(133,))
     yield from _quantized(gpu)
@@ -221,6 +236,6 @@ def _quantized(gpu: Gpu) -> Iterator[Check]:
         yield product(gpu, Product(inputs, 21, 1, kind, dtype))
         yield product(gpu, Product(inputs, 37, 4, kind, dtype, "residual", valid=3, per_thread=2))
         inputs = block.values * (1 if block.super_blocks else 3)
-        yield product(gpu, Product(inputs, 70, 20, "buffer", dtype, shards=(33,), valid=19, tall=2))
+        yield product(gpu, Product(inputs, 70, 20, "buffer", dtype, shards=(33,), valid=19, tiling=Tiles(2, 1)))
     yield head_rows(gpu, 96, 70, 20, "q8_0", shards=(33,))
     yield head_rows(gpu, 256, 70, 20, "q6_k", shards=(33,))

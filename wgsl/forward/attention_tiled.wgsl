@@ -14,6 +14,7 @@ const QUERIES = 16u;
 const KEYS = 32u;
 const THREADS = 128u;
 const MATES = THREADS / QUERIES; // threads per query
+const STRIDE = HEAD_QUADS + 1u;  // vectors: padded, so that neighboring rows are in different banks
 struct Params {
     offset: u32, // of the result in the activation buffer, in elements
 }
@@ -26,10 +27,12 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> activations: array<f32>;
 {% endif %}
 
-var<workgroup> q: array<vec4f, QUERIES * HEAD_QUADS>;
-var<workgroup> k: array<vec4f, KEYS * HEAD_QUADS>;
-var<workgroup> v: array<vec4f, KEYS * HEAD_QUADS>;
-var<workgroup> scores: array<f32, QUERIES * KEYS>;
+var<workgroup> q: array<vec4f, QUERIES * STRIDE>;
+var<workgroup> k: array<vec4f, KEYS * STRIDE>;
+var<workgroup> v: array<vec4f, KEYS * STRIDE>;
+var<workgroup> exps: array<vec4f, QUERIES * MATES>;    // of the keys of each mate: exp(score - highest)
+var<workgroup> shared_max: array<f32, QUERIES * MATES>; // of the scores of each mate
+var<workgroup> shared_sum: array<f32, QUERIES * MATES>;
 
 {{ s.declare(scale, cap) }}
 // The first context row that `row` attends to.
@@ -54,58 +57,94 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     for (var i = thread; i < QUERIES * HEAD_QUADS; i += THREADS) {
         // Rows past the end of the chunk are computed too, but not stored.
         let source = min(r0 + i / HEAD_QUADS, state.rows - 1u);
-        q[i] = query_of(source, head, i % HEAD_QUADS);
+        q[i / HEAD_QUADS * STRIDE + i % HEAD_QUADS] = query_of(source, head, i % HEAD_QUADS);
     }
 {% set mine = (head_size // 4 + 7) // 8 %}
 {% for i in range(mine) %}
     var sum{{ i }} = vec4f(0.0);
 {% endfor %}
     var highest = -3.4e38;
-    var total = 0.0;
+    var total = 0.0; // of this thread's keys
     let last_row = state.first_row + min(r0 + QUERIES, state.rows) - 1u;
     let start = first_seen(row);
     let shared_head = head / GROUP * HEAD_QUADS;
-    for (var first = first_seen(state.first_row + r0); first <= last_row; first += KEYS) {
+    let first_key = first_seen(state.first_row + r0);
+    // Load the keys and values of the next tile while those of this one are used.
+{% set loads = (32 * head_size // 4 + 127) // 128 %}
+{% macro load(first) %}
+{% for i in range(loads) %}
+    next_k{{ i }} = cached(min({{ first }} + (thread + {{ 128 * i }}u) % KEYS, CONTEXT - 1u), shared_head + min((thread + {{ 128 * i }}u) / KEYS, HEAD_QUADS - 1u));
+    next_v{{ i }} = cached(min({{ first }} + (thread + {{ 128 * i }}u) / HEAD_QUADS, CONTEXT - 1u), KV_QUADS + shared_head + (thread + {{ 128 * i }}u) % HEAD_QUADS);
+{% endfor %}
+{% endmacro %}
+{% for i in range(loads) %}
+    var next_k{{ i }}: vec4f;
+    var next_v{{ i }}: vec4f;
+{% endfor %}
+    {{ load("first_key") }}
+    for (var first = first_key; first <= last_row; first += KEYS) {
         workgroupBarrier();
-        for (var i = thread; i < KEYS * HEAD_QUADS; i += THREADS) {
+{% for i in range(loads) %}
+        {
+            let i = thread + {{ 128 * i }}u;
             // Neighboring threads load neighboring keys, as they are stored in the cache.
-            let t = min(first + i % KEYS, CONTEXT - 1u);
-            k[i % KEYS * HEAD_QUADS + i / KEYS] = cached(t, shared_head + i / KEYS);
-            let u = min(first + i / HEAD_QUADS, CONTEXT - 1u);
-            v[i] = cached(u, KV_QUADS + shared_head + i % HEAD_QUADS);
-        }
-        workgroupBarrier();
-        // Keys of this tile that the row may attend to, `unseen` to `seen`. Later rows of the cache may contain stale
-        // values, even NaN.
-        let seen = min(KEYS, max(row + 1u, first) - first);
-        let unseen = max(start, first) - first;
-        for (var j = unseen + mate; j < seen; j += MATES) {
-            var score = 0.0;
-            for (var quad = 0u; quad < HEAD_QUADS; quad++) {
-                score += dot(q[query * HEAD_QUADS + quad], k[j * HEAD_QUADS + quad]);
+            if (i < KEYS * HEAD_QUADS) {
+                k[i % KEYS * STRIDE + i / KEYS] = next_k{{ i }};
+                v[i / HEAD_QUADS * STRIDE + i % HEAD_QUADS] = next_v{{ i }};
             }
-            scores[query * KEYS + j] = score_of(score);
         }
+{% endfor %}
         workgroupBarrier();
-        var tile_highest = highest;
-        for (var j = unseen; j < seen; j++) { tile_highest = max(tile_highest, scores[query * KEYS + j]); }
-        let shrink = exp(highest - tile_highest);
-        highest = tile_highest;
-        total *= shrink;
+        {{ load("first + KEYS") }}
+        var scores = vec4f(0.0);
+        for (var quad = 0u; quad < HEAD_QUADS; quad++) {
+            let x = q[query * STRIDE + quad];
+            scores += vec4f(
+                dot(x, k[mate * STRIDE + quad]),
+                dot(x, k[(mate + MATES) * STRIDE + quad]),
+                dot(x, k[(mate + 2u * MATES) * STRIDE + quad]),
+                dot(x, k[(mate + 3u * MATES) * STRIDE + quad]),
+            );
+        }
+        // Keys that the row may not attend to do not count. Their rows of the cache may contain stale values, even NaN.
+        let keys = vec4u(first + mate) + vec4u(0u, MATES, 2u * MATES, 3u * MATES);
+        let seen = (keys >= vec4u(start)) & (keys <= vec4u(row));
+        scores = vec4f(score_of(scores.x), score_of(scores.y), score_of(scores.z), score_of(scores.w));
+        scores = select(vec4f(-3.4e38), scores, seen);
+        shared_max[thread] = max(max(scores.x, scores.y), max(scores.z, scores.w));
+        workgroupBarrier();
+        let before = highest;
+        for (var i = 0u; i < MATES; i++) { highest = max(highest, shared_max[query * MATES + i]); }
+        let weights = select(vec4f(0.0), exp(scores - vec4f(highest)), seen);
+        exps[thread] = weights;
+        let shrink = exp(before - highest);
+        total = total * shrink + dot(weights, vec4f(1.0));
 {% for i in range(mine) %}
         sum{{ i }} *= shrink;
 {% endfor %}
-        for (var j = unseen; j < seen; j++) {
-            let e = exp(scores[query * KEYS + j] - highest);
-            total += e;
+        workgroupBarrier();
+        // Without the keys that do not count: 0 times NaN is NaN.
+        let until = min(KEYS, max(row + 1u, first) - first);
+        let unseen = max(start, first) - first;
+        for (var j = 0u; j < MATES; j++) {
+            let shares = exps[query * MATES + j];
+{% for part in range(4) %}
+            let key{{ part }} = j + {{ part }}u * MATES;
+            if (key{{ part }} >= unseen && key{{ part }} < until) {
 {% for i in range(mine) %}
-            sum{{ i }} += e * v[j * HEAD_QUADS + min(mate + {{ i }}u * MATES, HEAD_QUADS - 1u)];
+                sum{{ i }} += shares[{{ part }}] * v[key{{ part }} * STRIDE + min(mate + {{ i }}u * MATES, HEAD_QUADS - 1u)];
+{% endfor %}
+            }
 {% endfor %}
         }
     }
+    shared_sum[thread] = total;
+    workgroupBarrier();
+    var whole = 0.0;
+    for (var i = 0u; i < MATES; i++) { whole += shared_sum[query * MATES + i]; }
     if (r < state.rows) {
 {% for i in range(mine) %}
-        store(r, row, head, mate + {{ i }}u * MATES, sum{{ i }} / total);
+        store(r, row, head, mate + {{ i }}u * MATES, sum{{ i }} / whole);
 {% endfor %}
     }
 }

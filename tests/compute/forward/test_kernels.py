@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from compute.forward.tiling import FewRows, Tiles, Tiling, tiling_of
 from compute.gpu.kernels import Kernel
 from compute.selftest.attention import attention, chunks_of
 from compute.selftest.check import difference
@@ -59,17 +60,42 @@ def test_matmul_without_trace(gpu: Gpu) -> None:
     assert_ok(product(gpu, Product(36, 100, 1, "texture", "bf16", bias=False, trace=False)))
 
 
-@pytest.mark.parametrize("tall", [2, 4])
+TILINGS = [Tiles(2, 1), Tiles(4, 1), Tiles(2, 4), Tiles(4, 4), FewRows(16, 4, 64), FewRows(8, 2, 32)]
+
+
+@pytest.mark.parametrize("tiling", TILINGS, ids=str)
 @pytest.mark.parametrize(("dtype", "rows", "shards"), [("f32", 16, ()), ("bf16", 70, ()), ("f16", 33, (33, 66, 99))])
-def test_tiled_matmul(gpu: Gpu, dtype: str, rows: int, shards: tuple[int, ...], tall: int) -> None:
-    assert_ok(product(gpu, Product(36, 100, rows, "buffer", dtype, shards=shards, tall=tall)))
+def test_tiled_matmul(gpu: Gpu, dtype: str, rows: int, shards: tuple[int, ...], tiling: Tiling) -> None:
+    assert_ok(product(gpu, Product(36, 100, rows, "buffer", dtype, shards=shards, tiling=tiling)))
+
+
+@pytest.mark.parametrize("subgroups", [True, False])
+@pytest.mark.parametrize("inputs", [260, 1028])  # more than the threads take in one step
+def test_few_rows_with_and_without_subgroups(gpu: Gpu, inputs: int, subgroups: bool) -> None:
+    tiling = FewRows(16, 4, 128)
+    assert_ok(product(gpu, Product(inputs, 21, 18, "buffer", "bf16", valid=17, tiling=tiling, subgroups=subgroups)))
+
+
+@pytest.mark.parametrize("inputs", [260, 1028])
+def test_split_tiles_over_many_inputs(gpu: Gpu, inputs: int) -> None:
+    assert_ok(product(gpu, Product(inputs, 70, 40, "buffer", "f16", "residual", valid=37, tiling=Tiles(4, 4))))
+
+
+def test_the_tiling_fills_a_gpu_and_its_workgroup_memory() -> None:
+    assert tiling_of(16, 3072, 768, 1 << 15) == FewRows(16, 4, 256)
+    assert tiling_of(256, 768, 50304, 1 << 15) == Tiles(4, 1)
+    assert tiling_of(256, 3072, 768, 1 << 15) == Tiles(4, 4)
+    assert tiling_of(256, 3072, 768, 16384) == Tiles(2, 4)
+    assert tiling_of(64, 768, 768, 16384) == Tiles(2, 4)
+    assert Tiles(2, 4).nbytes <= 16384 < Tiles(4, 4).nbytes <= 1 << 15
 
 
 @pytest.mark.parametrize(("bias", "trace"), [(True, False), (False, True)])
 @pytest.mark.parametrize("epilogue", ["none", "gelu", "relu", "residual"])
 def test_tiled_matmul_with_every_epilogue(gpu: Gpu, epilogue: str, bias: bool, trace: bool) -> None:
-    case = Product(20, 36, 70, "buffer", "bf16", epilogue, bias=bias, trace=trace, valid=65, tall=4)
-    assert_ok(product(gpu, case))
+    for tiling in (Tiles(4, 1), Tiles(4, 4), FewRows(16, 4, 64)):
+        case = Product(20, 36, 70, "buffer", "bf16", epilogue, bias=bias, trace=trace, valid=65, tiling=tiling)
+        assert_ok(product(gpu, case))
 
 
 def test_gelu_of_extreme_values(gpu: Gpu) -> None:

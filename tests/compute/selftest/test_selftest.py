@@ -16,6 +16,7 @@ from atlas_viewer.state import proof
 from compute.errors import DeviceError
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
+from compute.forward.tiling import Tiles
 from compute.gpu.device import is_software
 from compute.gpu.kernels import Kernel, Kernels, shared_kernels
 from compute.models.operations import Heads
@@ -158,11 +159,11 @@ MUTANTS = (
     ("forward/matmul_rows", "select(v, 0.0,", "select(v, 0.001,",
      lambda gpu: iter([matmul.product(gpu, matmul.Product(36, 20, 16, epilogue="relu"))])),
     ("forward/matmul_tiled", "select(v, 0.0,", "select(v, 0.001,",
-     lambda gpu: iter([matmul.product(gpu, matmul.Product(36, 20, 16, epilogue="relu", tall=2))])),
+     lambda gpu: iter([matmul.product(gpu, matmul.Product(36, 20, 16, epilogue="relu", tiling=Tiles(2, 1)))])),
     ("forward/matmul_tiled", "out, sums[i]", "out, 0.001 + sums[i]",
-     lambda gpu: iter([matmul.product(gpu, matmul.Product(36, 20, 16, bias=False, tall=2))])),
+     lambda gpu: iter([matmul.product(gpu, matmul.Product(36, 20, 16, bias=False, tiling=Tiles(2, 1)))])),
     ("forward/matmul_tiled", "r >= state.rows", "r > state.rows",
-     lambda gpu: iter([matmul.product(gpu, matmul.Product(36, 20, 16, valid=5, tall=2))])),
+     lambda gpu: iter([matmul.product(gpu, matmul.Product(36, 20, 16, valid=5, tiling=Tiles(2, 1)))])),
     ("forward/embed", "state.position", "1u + state.position",
      lambda gpu: iter([norm.embed(gpu, 20, 16, 5, "buffer", "f16")])),
     ("forward/attention_rows", "score = score_of(score)", "score = score_of(1.001 * score)",
