@@ -149,15 +149,30 @@ class Timer:
         return float(last - first) * float(period) * 1e-9
 
 
+_LONG = 64  # dispatches, which take a few hundred microseconds to encode
+_FIRST = 16  # dispatches of a long list that are submitted before the others are encoded
+
+
 class ComputeEncoder:
-    """Encodes dispatches into one compute pass with the library's raw functions, then submits them."""
+    """Encodes dispatches into compute passes with the library's raw functions, then submits them."""
 
     def __init__(self, device: wgpu.GPUDevice) -> None:
         self._device = device
         self._encoder = device.create_command_encoder()
 
     def run(self, dispatches: Sequence[Dispatch], timer: Timer | None = None) -> None:
-        """Append `dispatches` as one compute pass, measured by `timer`. Each sees what the earlier ones wrote."""
+        """Append `dispatches`. Each sees what the earlier ones wrote.
+
+        timer: measures them, as one compute pass. Without it, the GPU may begin with a long list before it is complete.
+        """
+        if timer is None and len(dispatches) >= _LONG:
+            self._run(dispatches[:_FIRST], None)
+            self.submit()
+            self._encoder = self._device.create_command_encoder()
+            dispatches = dispatches[_FIRST:]
+        self._run(dispatches, timer)
+
+    def _run(self, dispatches: Sequence[Dispatch], timer: Timer | None) -> None:
         if timer is None:
             begin = self._encoder.begin_compute_pass()
         else:

@@ -17,8 +17,8 @@ from compute.models.registry import Shard, Tensor, TensorStorage
 
 from .map_axes import Axes
 from .map_digits import digit_style, glyph_size, glyph_top
+from .map_entries import filled_extent, placement_words
 from .map_layout import MapLayout
-from .map_pyramid import filled_extent, placement_words
 from .map_weights import packs_of
 from .patterns import PatternStore
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import AbstractContextManager
 
 import numpy as np
 import wgpu
@@ -11,6 +12,7 @@ from compute.forward.edit_points import NOWHERE
 from compute.forward.pass_plan import ONE_SEQUENCE
 from compute.forward.pass_tensors import PassTensors
 from compute.gpu.kernels import Resource
+from compute.gpu.uniform_slots import UniformSlots
 from compute.gpu.wgpu_native import Dispatch
 from compute.models.registry import Tensor
 
@@ -41,7 +43,13 @@ class PatternStore:
         self._names: dict[int, str] = {}  # tensor by slot, the most recently used last
         self._complete: set[str] = set()  # names of patterns whose buffer contains all rows
         self._works: dict[tuple[str, int], PatternWork] = {}  # by tensor and buffer
+        self._params = UniformSlots(engine.device, "pattern rows", len(self.tensors))
+        self._slots = {tensor.name: slot for slot, tensor in enumerate(self.tensors)}
         self._edit_changes = 0  # for which they were made
+
+    def together(self) -> AbstractContextManager[None]:
+        """Rows requested in the block may be submitted only after it, which is faster for many patterns."""
+        return self._params.together()
 
     def invalidate(self) -> None:
         """Record that every row has changed."""
@@ -92,35 +100,45 @@ class PatternStore:
             self._edit_changes = self._engine.edit_changes
         key = (tensor.name, id(target))
         if key not in self._works:
-            self._works[key] = PatternWork(self._engine, tensor, target, self._context)
+            params = self._params, self._slots[tensor.name]
+            self._works[key] = PatternWork(self._engine, tensor, target, self._context, params)
         return self._works[key].rows(values, rows)
 
 
 class PatternWork:
     """The work that writes rows of one pattern to a buffer, float32 [heads, kept, stride]."""
 
-    def __init__(self, engine: PassTensors, tensor: Tensor, target: wgpu.GPUBuffer, kept: int) -> None:
+    def __init__(
+        self,
+        engine: PassTensors,
+        tensor: Tensor,
+        target: wgpu.GPUBuffer,
+        kept: int,
+        params: tuple[UniformSlots, int] | None = None,
+    ) -> None:
+        """params: where its parameters go, by default to a buffer of its own."""
         self._queue, self._heads, self._kept = engine.device.queue, tensor.heads, kept
-        usage = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
-        self._params = engine.device.create_buffer(label="pattern rows", size=16, usage=usage)
+        self._params, self._slot = params or (UniformSlots(engine.device, "pattern rows", 1), 0)
+        bound_params = self._params.binding(self._slot, 4)
         self._subtraction = engine.subtraction
         if self._subtraction is None:
-            self._patterns = [pattern_row(engine, tensor, self._params, target, kept=kept)]
+            self._patterns = [pattern_row(engine, tensor, bound_params, target, kept=kept)]
             return
         both = self._subtraction.scratch(target.size)
         self._patterns = [
-            pattern_row(side, side.registry[tensor.name], self._params, buffer, kept=kept)
+            pattern_row(side, side.registry[tensor.name], bound_params, buffer, kept=kept)
             for side, buffer in zip((self._subtraction.a, self._subtraction.b), both, strict=True)
         ]
         stride = row_of_keys(engine.context)
         self._columns = stride
+        usage = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
         self._rows = engine.device.create_buffer(label="compared rows", size=16, usage=usage)
         bound: dict[str, Resource] = {"params": self._rows, "a": both[0], "b": both[1], "result": target}
         self._difference = engine.kernels.get("compare/difference", columns=stride).dispatch((1, 1, 1), bound)
 
     def rows(self, params: np.ndarray, count: int) -> list[Dispatch]:
         """The dispatches for `count` rows. params: see `pattern_params`."""
-        self._queue.write_buffer(self._params, 0, params)
+        self._params.write(self._slot, params)
         work = [dataclasses.replace(pattern, groups=(self._heads, count, 1)) for pattern in self._patterns]
         if self._subtraction is not None:
             first, base = params.tolist()[:2]
@@ -149,7 +167,7 @@ def pattern_params(first: int, stride: int, *, base: int = 0, sequence: int = ON
 
 
 def pattern_row(
-    engine: PassTensors, tensor: Tensor, params: wgpu.GPUBuffer, target: wgpu.GPUBuffer, *, kept: int
+    engine: PassTensors, tensor: Tensor, params: Resource, target: wgpu.GPUBuffer, *, kept: int
 ) -> Dispatch:
     """The dispatch that writes one row of a pattern, for all heads, to `target`: float32 [heads, kept, stride].
 
