@@ -55,7 +55,7 @@ def test_the_maps_are_what_the_page_says(model: av.Model) -> None:
     stream = model.patch(CLEAN, CORRUPT, target=" Tom", against=" Ben")
     said('is 3.43 above that of " Ben" in the clean run, and 7.46 below it in the corrupt run')
     assert (stream.clean_difference, stream.corrupt_difference) == pytest.approx((3.43, -7.46), abs=6e-3)
-    said("Up to layer 6 the name is held at one position only, that of its own token")
+    said("Up to layer 6 the name is stored at one position only, that of its own token")
     assert (stream.values[:7, 3] > 0.97).all()
     assert (np.delete(stream.values[:7], 3, axis=1) < 0.05).all()
     said("Before layer 7 most of it, 0.76, is at the last token")
