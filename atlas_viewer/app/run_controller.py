@@ -343,3 +343,4 @@ class RunController:
         if run.stop_reason == "length" and len(run.steps) < run.options.max_new_tokens:
             run.stop_reason = "paused"  # after a single step, for example
         run.tokens_per_second, run.progress = generation.tokens_per_second, generation.progress
+        run.pass_seconds = generation.pass_seconds

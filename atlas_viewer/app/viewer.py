@@ -160,7 +160,7 @@ class Viewer:
         interval, self._last_frame = now - self._last_frame, now
         imgui.set_current_context(self._gui.imgui_context)
         imgui.get_io().delta_time = min(max(interval, 1e-4), 0.1)
-        self._pace.frame(interval, self.state.busy, self.state.patching.busy)
+        self._pace.frame(interval, self.state.busy, self.state.patching.busy, self.state.pass_seconds)
         self.state.frame_ms = 1e3 * self._pace.frame_s
         self.state.fps = 1 / self._pace.frame_s if self._pace.frame_s else 0.0
         if not self._frames:

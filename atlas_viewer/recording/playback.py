@@ -31,7 +31,7 @@ class RecordedRun:
         self._last_edits: tuple[RecordedEdit, ...] | None = None
         self._take_edits(recording, [(0, run.edits), *((step.record.index, step.edits) for step in self.all_steps)])
         self.done = self.pass_complete = True
-        self.progress = 1.0
+        self.progress, self.pass_seconds = 1.0, 0.0
         self.steps: list[StepRecord] = []  # the visible ones
         self._end_of_text = recording.head.end_of_text
         self._bytes = [recording.token_bytes(step.record.token) for step in self.all_steps]

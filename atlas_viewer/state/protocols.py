@@ -62,6 +62,10 @@ class GenerationLike(Protocol):
         """The share of the current pass that is done, 0 to 1."""
 
     @property
+    def pass_seconds(self) -> float:
+        """Predicted GPU time of the current pass, in seconds; 0 if unknown."""
+
+    @property
     def pass_complete(self) -> bool:
         """True when all tensors belong to one pass, so that views can be painted from them."""
 

@@ -31,6 +31,7 @@ class Run:
     stop_reason: str | None = None
     tokens_per_second: float = 0.0
     progress: float = 0.0  # of the pass in progress, 0 to 1
+    pass_seconds: float = 0.0  # of GPU time, predicted for that pass
     number: int = 0
     parent: int | None = None
     fork: int = 0

@@ -141,6 +141,11 @@ class State:
         """True while a run is in progress."""
         return self.run is not None and not self.run.done
 
+    @property
+    def pass_seconds(self) -> float:
+        """GPU time that the current pass of the run in progress will take, in seconds; 0 if there is none."""
+        return self.run.pass_seconds if self.run is not None and not self.run.done else 0.0
+
     def generate(self) -> None:
         """Request a run of the prompt, with a new seed unless the seed is locked."""
         if not self.ui.seed_locked:

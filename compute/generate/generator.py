@@ -72,6 +72,7 @@ class Generation:
         # A new run computes every row itself, so that the same text and seed give the same bits.
         self._valid_rows = engine.cached_prefix(self.tokens) if steps else 0
         self._planned = len(steps)
+        self.pass_seconds = 0.0  # predicted GPU time of the latest pass that has begun
         self._batches: deque[PassBatch] = deque()
         self._fences: deque[Fence] = deque()
         self._make_readbacks(capturer)
@@ -189,6 +190,7 @@ class Generation:
             self._base = max(0, self._total - self.engine.context)
             self.engine.write_history(self.tokens[self._base :], text_start=self._base)
         batch = PassBatch([self._plan()], self._planned - 1)
+        self.pass_seconds = sum(segment.seconds for segment in batch.plans[0].segments)
         burst = int(min(budget_s, _BURST_S) / batch.plans[0].segments[-1].seconds)
         while len(batch.plans) < min(burst, self._max_burst) and self._continues():
             batch.plans.append(self._plan())

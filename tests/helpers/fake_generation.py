@@ -51,7 +51,7 @@ class FakeGeneration:
         self.steps = list(steps)
         self.done = len(steps) >= options.max_new_tokens
         self.stop_reason = "length" if self.done else None
-        self.progress = 0.0
+        self.progress, self.pass_seconds = 0.0, 0.02
         self.pass_complete = True
         self.tokens_per_second = 21.5
         self.budgets: list[float] = []

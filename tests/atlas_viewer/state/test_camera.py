@@ -112,6 +112,27 @@ def test_the_generation_budget_has_both_limits() -> None:
     assert fast.budget <= 0.012
 
 
+def test_a_slow_model_gets_longer_frames_on_software_adapters_only() -> None:
+    def settled(software: bool, drawing: float, pass_s: float) -> FramePacer:
+        pace = FramePacer(software)
+        for _ in range(400):
+            pace.frame(drawing + pace.budget, generating=True, pass_s=pass_s)
+        return pace
+
+    fast, slow = settled(True, 0.018, 0.02), settled(True, 0.018, 0.2)
+    assert fast.frame_s == pytest.approx(0.030, abs=1e-3)
+    assert slow.frame_s == pytest.approx(0.046, abs=1e-3)
+    assert slow.budget == pytest.approx(fast.budget + 0.016, abs=1e-3)
+    assert fast.frame_s < settled(True, 0.018, 0.1).frame_s < slow.frame_s
+    # Where drawing alone takes all of the time, what frames become longer by is still generation's.
+    assert settled(True, 0.100, 0.2).budget == pytest.approx(0.0025 + 0.016)
+    assert settled(False, 0.010, 0.2).frame_s == pytest.approx(settled(False, 0.010, 0.0).frame_s)
+    # The next run of a fast model has 30 frames per second again.
+    for _ in range(400):
+        slow.frame(0.018 + slow.budget, generating=True, pass_s=0.02)
+    assert slow.frame_s == pytest.approx(0.030, abs=1e-3)
+
+
 def test_a_pause_does_not_count_as_a_slow_frame() -> None:
     pace = FramePacer(software=True)
     _settle(pace, 0.018)
