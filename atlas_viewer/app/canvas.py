@@ -11,11 +11,11 @@ from typing import Any
 import wgpu
 from imgui_bundle import ImVec2, imgui
 from rendercanvas.base import BaseRenderCanvas
-from wgpu.utils.imgui import ImguiRenderer
 
 from compute.errors import DisplayError
 from compute.io.escape import one_line
 
+from .imgui_backend import ImguiBackend
 from .interrupts import closing
 from .picture_canvas import OwnCanvas, PictureCanvas
 from .x11 import LostDisplay
@@ -78,18 +78,30 @@ def open_picture(size: tuple[int, int]) -> PictureCanvas:
     return PictureCanvas(size=size, pixel_ratio=1.0)
 
 
-def imgui_on(canvas: BaseRenderCanvas, device: wgpu.GPUDevice) -> ImguiRenderer:
-    """An imgui renderer for `canvas`; its context becomes the current one. Colors reach the canvas unchanged.
+class Gui:
+    """An imgui context and what draws its frames on a canvas."""
+
+    def __init__(self, device: wgpu.GPUDevice, texture_format: str) -> None:
+        """The new context becomes the current one."""
+        self.imgui_context = imgui.create_context()
+        imgui.set_current_context(self.imgui_context)
+        self.backend = ImguiBackend(device, texture_format)
+
+
+def imgui_on(canvas: BaseRenderCanvas, device: wgpu.GPUDevice) -> Gui:
+    """imgui on `canvas`; its context becomes the current one. Colors reach the canvas unchanged.
 
     Limits the canvas to the largest size that the device can draw.
     """
     if isinstance(canvas, OwnCanvas):
         canvas.limit_to(device.limits["max-texture-dimension-2d"])
-    return ImguiRenderer(device, canvas, render_target_format=target_format(canvas, device))
+    texture_format = target_format(canvas, device)
+    canvas.get_wgpu_context().configure(device=device, format=texture_format)
+    return Gui(device, texture_format)
 
 
 def draw_frame(
-    gui: ImguiRenderer,
+    gui: Gui,
     canvas: BaseRenderCanvas,
     device: wgpu.GPUDevice,
     widgets: Callable[[], object],
@@ -115,7 +127,6 @@ def draw_frame(
     finally:
         imgui.render()  # without effect if the frame has ended
     data = imgui.get_draw_data()
-    _complete_updates(data)
     encoder = device.create_command_encoder()
     fill: dict[str, Any] = {"view": target, "clear_value": (*color, 1.0), "load_op": "clear", "store_op": "store"}
     drawing = encoder.begin_render_pass(color_attachments=[fill])
@@ -124,20 +135,7 @@ def draw_frame(
     device.queue.submit([encoder.finish()])
 
 
-def _complete_updates(data: imgui.ImDrawData) -> None:
-    """Upload new glyph textures as a whole.
-
-    When imgui needs a larger glyph texture, it creates one that contains all earlier glyphs. wgpu's backend uploads
-    only an area of the latest update's size, from the corner, so the update must cover the whole texture.
-    """
-    for texture in data.textures or ():
-        if texture.status == imgui.ImTextureStatus.want_create:
-            rectangle = texture.update_rect
-            rectangle.x = rectangle.y = 0
-            rectangle.w, rectangle.h = texture.width, texture.height
-
-
-def release(gui: ImguiRenderer) -> None:
+def release(gui: Gui) -> None:
     """Destroy the context, including the fonts, of a renderer that no longer draws."""
     # The garbage collector may close a forgotten canvas in the middle of another canvas's frame.
     current, own = imgui.get_current_context(), gui.imgui_context

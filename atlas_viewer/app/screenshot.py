@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import wgpu
 from imgui_bundle import imgui
-from wgpu.utils.imgui import ImguiRenderer
 
 from atlas_viewer.media.png import png
 from atlas_viewer.state.state import State
@@ -18,15 +17,15 @@ from compute.errors import OutputError
 from compute.gpu.async_readback import AsyncReadback
 from compute.io.output_files import free_name, write_new_output, write_output
 
+from .canvas import Gui
+
 _ROW = 256  # bytes; WebGPU aligns a copied texture's rows to multiples of this
 
 
 class FrameReadback:
     """Reads back the frame in which it is created; `take` returns it a few frames later."""
 
-    def __init__(
-        self, gui: ImguiRenderer, device: wgpu.GPUDevice, target: str, back: tuple[float, float, float]
-    ) -> None:
+    def __init__(self, gui: Gui, device: wgpu.GPUDevice, target: str, back: tuple[float, float, float]) -> None:
         """target: the texture format that `gui` draws to; back: red, green, blue of the background. Does not wait."""
         io = imgui.get_io()
         scale = io.display_framebuffer_scale
@@ -87,7 +86,7 @@ class _Picture:
 class Pictures:
     """Saves requested pictures of the window as PNG files."""
 
-    def __init__(self, gui: ImguiRenderer, device: wgpu.GPUDevice, target: str, state: State) -> None:
+    def __init__(self, gui: Gui, device: wgpu.GPUDevice, target: str, state: State) -> None:
         """state: shows where a picture was saved, and errors."""
         self._gui, self._device, self._target, self._state = gui, device, target, state
         self._requested: list[_Picture] = []
