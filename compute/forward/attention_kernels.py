@@ -28,6 +28,15 @@ def attention_values(attention: Attention, threads: int = 64) -> dict[str, int |
     }
 
 
+def rows_per_group(device: wgpu.GPUDevice, attention: Attention, context: int, rows: int) -> int:
+    """How many of `rows` rows a workgroup of forward/attention_lanes computes: their scores must fit into its memory.
+
+    With 2 rows, their sums still fit into a processor's registers.
+    """
+    keys = min(attention.window or context, context)
+    return 2 if rows % 2 == 0 and 8 * keys <= int(device.limits["max-compute-workgroup-storage-size"]) else 1
+
+
 def heads_values(name: str, heads: Heads, columns: int) -> dict[str, int | str]:
     """Where the heads are in the rows of their activation, which has `columns` columns; see wgsl/common/heads.wgsl."""
     return {f"{name}_columns": columns, f"{name}_first": heads.first, f"{name}_step": heads.step}

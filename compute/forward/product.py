@@ -37,3 +37,20 @@ class Product:
     def label(self) -> str:
         """The name of the tensor that the dispatch writes."""
         return self.kept[-1] if self.kept else self.linear.output
+
+
+@dataclass(frozen=True)
+class ProductTile:
+    """What a workgroup computes: some outputs for some rows."""
+
+    rows: int
+    outputs: int
+
+    def groups(self, rows: int, outputs: int) -> tuple[int, int, int]:
+        """The grid for a product of that size, whose rows are a multiple of the tile's or all in one tile."""
+        return (rows // self.rows, -(-outputs // self.outputs), 1)
+
+
+def lane_tile(lanes: int, rows: int) -> ProductTile:
+    """The tile of forward/matmul_lanes for a dispatch of `rows` rows."""
+    return ProductTile(min(rows, 4), lanes * 4)

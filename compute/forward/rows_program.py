@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import wgpu
 
-from compute.gpu.kernels import Resource
+from compute.gpu.kernels import Kernel, Resource
+from compute.gpu.subgroups import subgroup_lanes
 from compute.gpu.wgpu_native import Dispatch
 from compute.models.operations import (
     Activation,
@@ -23,10 +24,10 @@ from compute.models.operations import (
     Rope,
     Scale,
 )
-from compute.models.registry import Shard
+from compute.models.registry import Shard, TensorStorage
 
 from .edit_points import edited_slots
-from .product import Product
+from .product import Product, ProductTile, lane_tile
 from .program import resource
 from .stage_kernels import StageKernels
 from .stages import Stage, reads_after, stages
@@ -197,24 +198,42 @@ class RowsProgram(StageKernels):
 
     def _product(self, product: Product) -> list[Dispatch]:
         linear, x, storage = product.linear, product.x, self._storages[product.linear.weight.name]
-        outputs, inputs = linear.weight.shape
+        inputs = linear.weight.shape[1]
         at_once, space = self._rows_at_once(inputs, product.rows)
-        # Each value of x is loaded once for all outputs of a thread: with 4 of them the product was twice as fast. But
-        # narrow matrices would leave cores idle, and in a pass of one row there is little of x to load.
-        per_thread = 4 if linear is self._description.head and at_once > 1 else 1
-        kernel = self._kernels.get(
-            "forward/matmul_rows", inputs=inputs, outputs=outputs, rows=at_once, x_space=space, storage=storage.kind,
-            dtype=storage.dtype, tile=storage.tile, bias=linear.bias is not None, epilogue=product.epilogue,
-            trace=product.block is not None, per_thread=per_thread,
-        )  # fmt: skip
+        kernel, tile = self._product_kernel(product, storage, at_once, space)
         run = []
         for first in range(0, product.rows, at_once):
             for shard in storage.shards:
                 part: Resource = (x, first * inputs * 4, at_once * inputs * 4) if space == "uniform" else x
                 bound = self._product_bindings(product, shard, part, first, shard.first_row, shard.rows)
-                groups = (-(-shard.rows // (32 * per_thread)), 1, 1)
+                groups = tile.groups(at_once, shard.rows)
                 run.append(kernel.dispatch(groups, bound, cost=at_once * inputs * shard.rows, label=product.label))
         return run
+
+    def _product_kernel(
+        self, product: Product, storage: TensorStorage, at_once: int, space: str
+    ) -> tuple[Kernel, ProductTile]:
+        """The kernel, and what a workgroup of it computes; the last two: see `_rows_at_once`."""
+        outputs, inputs = product.linear.weight.shape
+        common: dict[str, str | int | bool] = {
+            "inputs": inputs, "outputs": outputs, "dtype": storage.dtype, "tile": storage.tile,
+            "bias": product.linear.bias is not None, "epilogue": product.epilogue, "trace": product.block is not None,
+        }  # fmt: skip
+        lanes = subgroup_lanes(self._kernels) if storage.kind == "texture" else 0
+        if lanes:
+            tile = lane_tile(lanes, at_once)
+            kernel = self._kernels.get(
+                "forward/matmul_lanes", **common, rows=tile.rows, outs=tile.outputs // lanes, lanes=lanes,
+                bound_rows=at_once if space == "uniform" else 0,
+            )  # fmt: skip
+            return kernel, tile
+        # Each value of x is loaded once for all outputs of a thread: with 4 of them the product was twice as fast. But
+        # narrow matrices would leave cores idle, and in a pass of one row there is little of x to load.
+        per_thread = 4 if product.linear is self._description.head and at_once > 1 else 1
+        kernel = self._kernels.get(
+            "forward/matmul_rows", **common, rows=at_once, x_space=space, storage=storage.kind, per_thread=per_thread
+        )
+        return kernel, ProductTile(at_once, 32 * per_thread)
 
     def _product_bindings(self, product: Product, shard: Shard, x: Resource, *params: int) -> dict[str, Resource]:
         """params: the first fields of the kernel's; the offsets of what is kept follow."""

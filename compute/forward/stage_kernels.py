@@ -5,10 +5,11 @@ from __future__ import annotations
 import wgpu
 
 from compute.gpu.kernels import Resource
+from compute.gpu.subgroups import subgroup_lanes
 from compute.gpu.wgpu_native import Dispatch
 from compute.models.operations import Attention, Heads, LayerNorm, RmsNorm, Rope
 
-from .attention_kernels import attention_values, heads_values, source_columns
+from .attention_kernels import attention_values, heads_values, rows_per_group, source_columns
 from .edit_points import NOWHERE, UNEDITED, edited
 from .program import Program
 from .rotations import FINE
@@ -141,6 +142,8 @@ class StageKernels(Program):
     def _attention(self, stage: Stage, attention: Attention, points: tuple[int, int]) -> Dispatch:
         """Attention. points: see `_edited_points`."""
         layer, (scores, pattern) = self._description.attention.index(attention), points
+        if points == UNEDITED and self._cache_kind(layer) == "texture" and (lanes := subgroup_lanes(self._kernels)):
+            return self._attention_by_lanes(stage, attention, layer, lanes)
         kernel = self._kernels.get(
             "forward/attention_rows", **attention_values(attention, self._attention_threads),
             **self._where("query", attention.query),
@@ -155,6 +158,20 @@ class StageKernels(Program):
         return kernel.dispatch(
             (attention.heads, self.rows, 1),
             bound,
+            cost=2 * self.rows * attention.columns * self._context / 2,
+            label=attention.output,
+        )
+
+    def _attention_by_lanes(self, stage: Stage, attention: Attention, layer: int, lanes: int) -> Dispatch:
+        rows = rows_per_group(self._device, attention, self._context, self.rows)
+        kernel = self._kernels.get(
+            "forward/attention_lanes", **attention_values(attention, self._attention_threads),
+            **self._where("query", attention.query),
+            context=self._context, trace=self._block(stage.section) is not None, lanes=lanes, rows=rows,
+        )  # fmt: skip
+        return kernel.dispatch(
+            (attention.heads, self.rows // rows, 1),
+            self._attention_bindings(stage, attention, layer),
             cost=2 * self.rows * attention.columns * self._context / 2,
             label=attention.output,
         )

@@ -20,6 +20,12 @@ def team_size(kernels: Kernels) -> tuple[int, bool]:
     return kernels.team
 
 
+def subgroup_lanes(kernels: Kernels) -> int:
+    """Threads of a subgroup, 0 where that is unknown or below 8. The first call blocks."""
+    lanes, known = team_size(kernels)
+    return lanes if known else 0
+
+
 def _probe(kernels: Kernels) -> tuple[int, bool]:
     device = kernels.device
     if "subgroup" not in device.features:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import wgpu
 
+from compute.gpu.device import is_software
 from compute.gpu.kernels import Kernels, Resource
+from compute.gpu.subgroups import subgroup_lanes
 from compute.gpu.wgpu_native import Dispatch
 
 from .options import GenerateOptions
@@ -99,6 +101,8 @@ class Sampler:
         self._kernels = kernels
         self._device = kernels.device
         self._vocabulary = vocabulary
+        # GPUs run the threads of a large workgroup at the same time, software adapters one subgroup after another.
+        self._lanes = subgroup_lanes(kernels) if is_software(self._device.adapter) else 0
         self._blocks = -(-vocabulary // _BLOCK)
         self._slices = -(-vocabulary // _SLICE)
         self.stride = 4 * (_HEADER + 2 * _BLOCK * min(MAX_TOP, self._blocks))  # bytes
@@ -171,7 +175,7 @@ class Sampler:
                 "sample/scan", slices, 40 * vocabulary,
                 "state sampling logits slices block_keys" + " history keys" * keyed + " histograms" * race,
                 vocabulary=vocabulary, slices=slices, keyed=keyed, filtered=race,
-                histogram_words=2 * _DIGITS * _HISTOGRAM,
+                histogram_words=2 * _DIGITS * _HISTOGRAM, lanes=self._lanes,
             )
         ]  # fmt: skip
         levels = [*range(_DIGITS)] * count + [*range(_DIGITS, 2 * _DIGITS)] * mass

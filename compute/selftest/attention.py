@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import wgpu
 
-from compute.forward.attention_kernels import attention_values, heads_values
+from compute.forward.attention_kernels import attention_values, heads_values, rows_per_group
 from compute.gpu.device import is_software
 from compute.gpu.kernels import Kernel, Resource
+from compute.gpu.subgroups import subgroup_lanes
 from compute.models.operations import Attention, Heads
 
 from . import reference
-from .check import KERNEL, Check, Errors
+from .check import KERNEL, Check, Errors, Skipped
 from .gpu import Gpu
 from .matmul import OFFSET
 from .models import layouts, normal
@@ -36,21 +37,27 @@ def _columns(heads: int, kv_heads: int, size: int, *, by_head: bool) -> list[Hea
     return [Heads("x", heads, size), Heads("x", kv_heads, size, keys), Heads("x", kv_heads, size, values)]
 
 
-def _kernels(
-    gpu: Gpu, operation: Attention, width: int, context: int, kind: str, *, tiled: bool
-) -> tuple[Kernel, Kernel]:
-    """Those that store keys and values, and that compute attention."""
-    query = heads_values("query", operation.query, width)
-    key, value = heads_values("key", operation.key, width), heads_values("value", operation.value, width)
-    store = gpu.kernels.get(
+def _store(gpu: Gpu, operation: Attention, width: int, context: int, kind: str) -> Kernel:
+    """The kernel that stores keys and values."""
+    return gpu.kernels.get(
         "forward/kv_store", kv_heads=operation.kv_heads, head_size=operation.head_size, context=context, storage=kind,
-        **key, **value,
+        **heads_values("key", operation.key, width), **heads_values("value", operation.value, width),
     )  # fmt: skip
+
+
+def _mix(
+    gpu: Gpu, operation: Attention, width: int, context: int, kind: str, rows: int, *, tiled: bool, lanes: int
+) -> tuple[Kernel, int]:
+    """The kernel that computes attention, and how many of `rows` rows a workgroup of it computes."""
+    query = heads_values("query", operation.query, width)
     values: dict[str, int | str] = {**attention_values(operation), **query, "context": context}
     if tiled:
-        return store, gpu.kernels.get("forward/attention_tiled", **values, trace=True)
+        return gpu.kernels.get("forward/attention_tiled", **values, trace=True), 16
+    if lanes:
+        at_once = rows_per_group(gpu.device, operation, context, rows)
+        return gpu.kernels.get("forward/attention_lanes", **values, trace=True, lanes=lanes, rows=at_once), at_once
     mix = gpu.kernels.get("forward/attention_rows", **values, storage=kind, trace=True, scores=False, pattern=False)
-    return store, mix
+    return mix, 1
 
 
 def attention(
@@ -67,11 +74,13 @@ def attention(
     cap: float = 0.0,
     by_head: bool = False,
     tiled: bool = False,
+    lanes: int = 0,
 ) -> Check:
     """All rows after chunks of (rows of the program, valid rows). scale: of queries, keys and values.
 
     kv_heads: 0 for as many as heads; by_head: queries, keys and values are side by side within each head; tiled: by the
-    tiled program's kernel, which needs a buffer.
+    tiled program's kernel, which needs a buffer; lanes: threads of a subgroup for the kernel whose workgroups are
+    subgroups, which needs a texture.
     """
     kv_heads, channels = kv_heads or heads, heads * size
     kv = kv_heads * size
@@ -82,7 +91,7 @@ def attention(
         "out", channels, "", query=columns[0], key=columns[1], value=columns[2], pattern="pattern", about_pattern="",
         cap=cap, window=window,
     )  # fmt: skip
-    store, mix = _kernels(gpu, operation, width, context, kind, tiled=tiled)
+    store = _store(gpu, operation, width, context, kind)
     errors = Errors()
     first = 0
     for rows, valid in chunks:
@@ -96,9 +105,10 @@ def attention(
         mixed: dict[str, Resource] = {
             "query_of_rows": x, "params": gpu.params(OFFSET), "y": y, "activations": activations
         }  # fmt: skip
+        mix, at_once = _mix(gpu, operation, width, context, kind, rows, tiled=tiled, lanes=lanes)
         gpu.run(
             store.dispatch((-(-kv // 2 // 32), rows, 1), {**shared, **stored}),
-            mix.dispatch((heads, -(-rows // 16) if tiled else rows, 1), {**shared, **mixed}),
+            mix.dispatch((heads, -(-rows // at_once), 1), {**shared, **mixed}),
         )
         kept = gpu.read(activations, context, channels, offset=OFFSET)
         errors.same(gpu.read(y, rows, channels)[:valid], kept[first : first + valid], "kept rows")
@@ -110,7 +120,8 @@ def attention(
     shape = f"{heads} heads of {size}, {context} rows in a {kind}"
     shape += f", {kv_heads} key-value heads" if kv_heads < heads else ""
     shape += f", window {window}" if window else ""
-    return errors.check("forward/attention_tiled" if tiled else "forward/attention_rows", shape, tolerance)
+    kernel = "tiled" if tiled else "lanes" if lanes else "rows"
+    return errors.check(f"forward/attention_{kernel}", shape, tolerance)
 
 
 def chunks_of(context: int) -> list[tuple[int, int]]:
@@ -118,7 +129,7 @@ def chunks_of(context: int) -> list[tuple[int, int]]:
     return [(16, 16)] * (context // 16) + [(16, context % 16 - 1), (1, 1)]
 
 
-def checks(gpu: Gpu) -> Iterator[Check]:
+def checks(gpu: Gpu) -> Iterator[Check | Skipped]:
     """The checks of this group."""
     for kind in layouts(is_software(gpu.device.adapter)):
         yield attention(gpu, kind, 3, 20, 150, chunks_of(150))  # more keys than threads
@@ -131,3 +142,12 @@ def checks(gpu: Gpu) -> Iterator[Check]:
     yield attention(gpu, "buffer", 3, 20, 150, chunks_of(150), tiled=True)
     yield attention(gpu, "buffer", 6, 36, 70, [(64, 50), (32, 20)], kv_heads=2, window=33, cap=3.0, tiled=True)
     yield attention(gpu, "buffer", 2, 64, 37, chunks_of(37), by_head=True, scale=60.0, tiled=True)
+    lanes = subgroup_lanes(gpu.kernels)
+    if not lanes:
+        yield Skipped("forward/attention_lanes", "the size of subgroups is unknown")
+        return
+    for heads, size, context in ((3, 20, 150), (3, 12, 37), (1, 64, 37), (1, 256, 37)):
+        yield attention(gpu, "texture", heads, size, context, chunks_of(context), lanes=lanes)
+    yield attention(gpu, "texture", 6, 12, 37, chunks_of(37), kv_heads=2, window=7, cap=3.0, lanes=lanes)
+    yield attention(gpu, "texture", 3, 12, 37, chunks_of(37), by_head=True, lanes=lanes)
+    yield attention(gpu, "texture", 1, 16, 20, [(16, 16), (16, 4)], scale=60.0, lanes=lanes)

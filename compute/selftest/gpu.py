@@ -100,7 +100,7 @@ class Gpu:
         texture = self.device.create_texture(
             size=size,
             format="rgba32float" if rounded.dtype == np.float32 else "rgba32uint",
-            usage=wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.COPY_DST,
+            usage=wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.STORAGE_BINDING | wgpu.TextureUsage.COPY_DST,
         )
         layout = {"bytes_per_row": tile * 16, "rows_per_image": size[1]}
         self.device.queue.write_texture({"texture": texture}, texels.view(np.uint8).reshape(-1), layout, size)

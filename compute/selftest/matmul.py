@@ -1,4 +1,4 @@
-"""Checks of the matrix products of the rows and tiled programs: storages, types, epilogues, division into shards."""
+"""Checks of the matrix products: kernels, storages, types, epilogues, division into shards."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from compute.forward.product import ProductTile, lane_tile
 from compute.forward.tiled_program import HEAD_OUTS
 from compute.forward.tiling import FewRows, Tiles, Tiling
 from compute.gpu.device import is_software
 from compute.gpu.kernels import Resource
-from compute.gpu.subgroups import NO_SUBGROUPS, team_size
+from compute.gpu.subgroups import NO_SUBGROUPS, subgroup_lanes, team_size
 from compute.gpu.wgpu_native import Dispatch
 from compute.models.registry import TensorStorage
 from compute.weights.block_types import BLOCK_TYPES
 from compute.weights.dtypes import DTYPES
 
 from . import reference
-from .check import KERNEL, Check, Errors
+from .check import KERNEL, Check, Errors, Skipped
 from .gpu import UNTOUCHED, Gpu, bound
 from .models import layouts, normal
 
@@ -31,8 +32,8 @@ class Product:
     """x [rows, inputs] times a matrix [outputs, inputs] transposed, plus a bias.
 
     valid: rows of the chunk in use; at_once: rows per dispatch; shards: rows at which the matrix is cut; tiling: None
-    for the rows kernel; per_thread: outputs per thread of the rows kernel. The kernels with a tiling take all rows at
-    once, from storage buffers.
+    for the rows and lanes kernels; per_thread: outputs per thread of the rows kernel; lanes: threads of a subgroup for
+    the lanes kernel, 0 for the others. The kernels with a tiling take all rows at once, from storage buffers.
     """
 
     inputs: int
@@ -50,10 +51,13 @@ class Product:
     tiling: Tiling | None = None
     per_thread: int = 1
     subgroups: bool = False
+    lanes: int = 0
 
     @property
     def kernel(self) -> str:
         """The name of the kernel."""
+        if self.lanes:
+            return "forward/matmul_lanes"
         return self.tiling.kernel if self.tiling else "forward/matmul_rows"
 
     @property
@@ -91,20 +95,27 @@ def _rows(
     gpu: Gpu, case: Product, storage: TensorStorage, resources: dict[str, Resource], offsets: tuple[int, int]
 ) -> Iterator[Dispatch]:
     at_once, x = case.at_once or case.rows, resources["x"]
-    kernel = gpu.kernels.get(
-        case.kernel, inputs=case.inputs, outputs=case.outputs, rows=at_once, x_space=case.space, storage=storage.kind,
-        dtype=storage.dtype, tile=storage.tile, bias="bias" in resources, epilogue=case.epilogue, trace=case.trace,
-        per_thread=case.per_thread,
-    )  # fmt: skip
+    common: dict[str, str | int | bool] = {
+        "inputs": case.inputs, "outputs": case.outputs, "dtype": storage.dtype, "tile": storage.tile,
+        "bias": "bias" in resources, "epilogue": case.epilogue, "trace": case.trace,
+    }  # fmt: skip
+    if case.lanes:
+        tile, bound_rows = lane_tile(case.lanes, at_once), at_once if case.space == "uniform" else 0
+        outs = tile.outputs // case.lanes
+        own: dict[str, str | int] = {"rows": tile.rows, "outs": outs, "lanes": case.lanes, "bound_rows": bound_rows}
+    else:
+        tile = ProductTile(at_once, 32 * case.per_thread)
+        own = {"rows": at_once, "x_space": case.space, "storage": storage.kind, "per_thread": case.per_thread}
+    kernel = gpu.kernels.get(case.kernel, **common, **own)
     for first in range(0, case.rows, at_once):
         part = (x, 4 * first * case.inputs, 4 * at_once * case.inputs)
         for shard in storage.shards:
-            own: dict[str, Resource] = {
+            parts: dict[str, Resource] = {
                 "params": gpu.params(first, shard.first_row, shard.rows, *offsets),
                 "x": part if case.space == "uniform" else x,
                 "weight": bound(shard),
             }
-            yield kernel.dispatch((-(-shard.rows // (32 * case.per_thread)), 1, 1), {**resources, **own})
+            yield kernel.dispatch(tile.groups(at_once, shard.rows), {**resources, **parts})
 
 
 def _tiled(
@@ -198,7 +209,7 @@ def gelu_extremes(gpu: Gpu) -> Check:
     return errors.check("gelu of extreme values", "[1, 12]", 2e-4)
 
 
-def checks(gpu: Gpu) -> Iterator[Check]:
+def checks(gpu: Gpu) -> Iterator[Check | Skipped]:
     """The checks of this group."""
     for kind in layouts(is_software(gpu.device.adapter)):
         for dtype in DTYPES:
@@ -224,6 +235,7 @@ def checks(gpu: Gpu) -> Iterator[Check]:
     for dtype in DTYPES:
         yield head_rows(gpu, 36, 300, 20, dtype, shards=(133,))
     yield from _quantized(gpu)
+    yield from _lanes(gpu)
     yield gelu_extremes(gpu)
 
 
@@ -239,3 +251,23 @@ def _quantized(gpu: Gpu) -> Iterator[Check]:
         yield product(gpu, Product(inputs, 70, 20, "buffer", dtype, shards=(33,), valid=19, tiling=Tiles(2, 1)))
     yield head_rows(gpu, 96, 70, 20, "q8_0", shards=(33,))
     yield head_rows(gpu, 256, 70, 20, "q6_k", shards=(33,))
+
+
+def _lanes(gpu: Gpu) -> Iterator[Check | Skipped]:
+    """Products by whole subgroups, from textures: all sizes of the last block, one tile of rows and more."""
+    lanes = subgroup_lanes(gpu.kernels)
+    if not lanes:
+        yield Skipped("forward/matmul_lanes", "the size of subgroups is unknown")
+        return
+    for dtype in DTYPES:
+        for inputs, outputs, rows in ((20, 36, 1), (36, 100, 16), (64, 33, 2)):
+            yield product(gpu, Product(inputs, outputs, rows, "texture", dtype, lanes=lanes))
+    for inputs in range(4, 32, 4):
+        yield product(gpu, Product(inputs + 64, 20, 4, "texture", "bf16", "gelu", valid=3, lanes=lanes))
+    yield product(gpu, Product(36, 20, 16, "texture", "bf16", "residual", "storage", valid=5, lanes=lanes))
+    yield product(gpu, Product(64, 33, 16, "texture", "f32", bias=False, at_once=4, valid=7, lanes=lanes))
+    yield product(gpu, Product(36, 300, 16, "texture", "f16", bias=False, trace=False, lanes=lanes))
+    for dtype, block in BLOCK_TYPES.items():
+        inputs = block.values * (3 if block.super_blocks else 9)
+        yield product(gpu, Product(inputs, 21, 1, "texture", dtype, lanes=lanes))
+        yield product(gpu, Product(inputs, 37, 4, "texture", dtype, "residual", valid=3, lanes=lanes))

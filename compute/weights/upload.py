@@ -108,9 +108,8 @@ class WeightUpload:
         rows, packs = values.rows, -(-values.row_bytes // 16)
         tile = min(_TILE, rows)
         bands = -(-rows // tile)
-        usage = wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.COPY_DST | wgpu.TextureUsage.COPY_SRC
-        if values.transposed is not None:
-            usage |= wgpu.TextureUsage.STORAGE_BINDING
+        usage = wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.STORAGE_BINDING
+        usage |= wgpu.TextureUsage.COPY_DST | wgpu.TextureUsage.COPY_SRC
         texture = self._device.create_texture(
             label=name,
             size=(tile, bands * packs, 1),

@@ -1,6 +1,6 @@
 {# The key-value cache of one layer: float32, in vectors of 4 channels (quads) of all key-value heads. For context row
-   t, quads 0 to KV_QUADS - 1 are its key, the following ones its value. `storage` is "texture" (x = t, y = quad) or "buffer":
-   first the keys, quads outermost, so that threads on neighboring keys read neighboring words; then the values, heads
+   t, quads 0 to KV_QUADS - 1 are its key, the following ones its value. `storage` is "texture" (x = t, y = quad; "image": read as a
+   storage texture) or "buffer": first the keys, quads outermost, so that threads on neighboring keys read neighboring words; then the values, heads
    outermost, then rows. Needs KV_QUADS, HEAD_QUADS and CONTEXT. #}
 {% macro buffer_index() %}
 fn cache_index(t: u32, quad: u32) -> u32 {
@@ -13,6 +13,9 @@ fn cache_index(t: u32, quad: u32) -> u32 {
 {% if storage == "texture" %}
 @group(0) @binding({{ binding }}) var cache: texture_2d<f32>;
 fn cached(t: u32, quad: u32) -> vec4f { return textureLoad(cache, vec2u(t, quad), 0); }
+{% elif storage == "image" %}
+@group(0) @binding({{ binding }}) var cache: texture_storage_2d<rgba32float, read>;
+fn cached(t: u32, quad: u32) -> vec4f { return textureLoad(cache, vec2u(t, quad)); }
 {% else %}
 @group(0) @binding({{ binding }}) var<storage, read> cache: array<vec4f>;
 {{ buffer_index() }}

@@ -1,5 +1,5 @@
 {# Access to a weight matrix [out, in] with the same calls for every kind of storage.
-   storage: "texture" or "buffer"; dtype: "f32", "bf16", "f16" or a quantized type; columns: inputs of the matrix; tile:
+   storage: "texture", "image" (a texture read as a storage texture) or "buffer"; dtype: "f32", "bf16", "f16" or a quantized type; columns: inputs of the matrix; tile:
    texture width in matrix rows; binding: its number. A pack is the result of one load: 4 values, or 8 in a texture of
    16-bit values; for packs of quantized types see quantized.wgsl. #}
 {% import "common/quantized.wgsl" as q %}
@@ -25,27 +25,30 @@ fn unpack_low(words: vec2u) -> vec4f {
 {% endif %}
 {% endmacro %}
 {% macro declare(storage, dtype, columns, tile, binding) %}
+{% set level = "" if storage == "image" else ", 0" %}
+{% set texel = "f32" if dtype == "f32" else "u32" %}
+{% set texture = "texture_storage_2d<rgba32" ~ {"f32": "float", "u32": "uint"}[texel] ~ ", read>" if storage == "image" else "texture_2d<" ~ texel ~ ">" %}
 {% if dtype not in ("f32", "bf16", "f16") %}
 const GROUPS = {{ columns // 32 }}u;
 const PACKS = {{ packs(dtype, columns) }}u;
-{% if storage == "texture" %}
-@group(0) @binding({{ binding }}) var weight: texture_2d<u32>;
+{% if storage != "buffer" %}
+@group(0) @binding({{ binding }}) var weight: {{ texture }};
 fn weight_pack(row: u32, pack: u32) -> vec4u {
-    return textureLoad(weight, vec2u(row % {{ tile }}u, row / {{ tile }}u * PACKS + pack), 0);
+    return textureLoad(weight, vec2u(row % {{ tile }}u, row / {{ tile }}u * PACKS + pack){{ level }});
 }
 {% else %}
 @group(0) @binding({{ binding }}) var<storage, read> weight: array<vec4u>;
 fn weight_pack(row: u32, pack: u32) -> vec4u { return weight[row * PACKS + pack]; }
 {% endif %}
 {{ q.declare(dtype, "GROUPS") }}
-{% elif storage == "texture" %}
+{% elif storage != "buffer" %}
 // Texel (row % {{ tile }}, row / {{ tile }} * packs + pack): threads on neighboring rows read neighboring texels.
-@group(0) @binding({{ binding }}) var weight: texture_2d<{{ "f32" if dtype == "f32" else "u32" }}>;
+@group(0) @binding({{ binding }}) var weight: {{ texture }};
 {% if dtype == "f32" %}
 const PACKS = {{ columns // 4 }}u;
 const PACK_QUADS = 1u;
 fn weight_texel(row: u32, pack: u32) -> vec4f {
-    return textureLoad(weight, vec2u(row % {{ tile }}u, row / {{ tile }}u * PACKS + pack), 0);
+    return textureLoad(weight, vec2u(row % {{ tile }}u, row / {{ tile }}u * PACKS + pack){{ level }});
 }
 fn weight_quad(row: u32, quad: u32) -> vec4f { return weight_texel(row, quad); }
 {% else %}
@@ -53,7 +56,7 @@ const PACKS = {{ (columns + 7) // 8 }}u;
 const PACK_QUADS = 2u;
 {{ unpack_pairs(dtype) }}
 fn weight_texel(row: u32, pack: u32) -> vec4u {
-    return textureLoad(weight, vec2u(row % {{ tile }}u, row / {{ tile }}u * PACKS + pack), 0);
+    return textureLoad(weight, vec2u(row % {{ tile }}u, row / {{ tile }}u * PACKS + pack){{ level }});
 }
 fn weight_quad(row: u32, quad: u32) -> vec4f {
     let texel = weight_texel(row, quad / 2u);

@@ -39,7 +39,7 @@ struct Params {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
     if (state.done != 0u) { return; }
 {% for o in outs %}
-    let local_out{{ o }} = (group.x * PER_THREAD + {{ o }}u) * 32u + thread;
+    let local_out{{ o }} = (group.y * PER_THREAD + {{ o }}u) * 32u + thread;
 {% endfor %}
     if (local_out0 >= params.outs) { return; }
 {% for o in outs %}

@@ -19,6 +19,7 @@ from compute.forward.load_options import LoadOptions
 from compute.forward.tiling import Tiles
 from compute.gpu.device import is_software
 from compute.gpu.kernels import Kernel, Kernels, shared_kernels
+from compute.gpu.subgroups import subgroup_lanes
 from compute.models.operations import Heads
 from compute.selftest import (
     attention,
@@ -101,6 +102,18 @@ def attention_group(_: Gpu) -> Iterator[Check]:
     yield from attention_views.checks(Engine.load(loud_model(config), LoadOptions(context=70, program="rows")))
 
 
+def lanes(case: matmul.Product) -> Callable[[Gpu], Iterator[Check]]:
+    return lambda gpu: iter([matmul.product(gpu, dataclasses.replace(case, lanes=subgroup_lanes(gpu.kernels)))])
+
+
+def attention_by_lanes(*, window: int = 0) -> Callable[[Gpu], Iterator[Check]]:
+    def check(gpu: Gpu) -> Iterator[Check]:
+        chunks, lanes = attention.chunks_of(37), subgroup_lanes(gpu.kernels)
+        yield attention.attention(gpu, "texture", 3, 12, 37, chunks, window=window, lanes=lanes)
+
+    return check
+
+
 def head_rows(gpu: Gpu) -> Iterator[Check]:
     yield matmul.head_rows(gpu, 36, 300, 20, "bf16", shards=(133,))
 
@@ -127,6 +140,11 @@ MUTANTS = (
     ("forward/matmul_rows", "0.044715", "0.0449", lambda gpu: iter([matmul.gelu_extremes(gpu)])),
     ("forward/matmul_rows", "r < state.rows", "r <= state.rows",
      lambda gpu: iter([matmul.product(gpu, matmul.Product(36, 20, 16, valid=5))])),
+    ("forward/matmul_lanes", "bias[out]", "1.001 * bias[out]", lanes(matmul.Product(20, 36, 1, "texture"))),
+    ("forward/matmul_lanes", "subgroupBroadcast(x0, 1u)", "subgroupBroadcast(x0, 2u)",
+     lanes(matmul.Product(36, 20, 4, "texture", "bf16"))),
+    ("forward/matmul_lanes", "min(lane, 0u)", "1u", lanes(matmul.Product(36, 20, 4, "texture", "f16"))),
+    ("forward/matmul_lanes", "tile.x * ROWS + 1u", "tile.x * ROWS", lanes(matmul.Product(36, 20, 16, "texture"))),
     ("forward/layer_norm", "1e-05", "2e-4", lambda gpu: iter([norm.layer_norm(gpu, 36, 16, 5, head=False)])),
     ("forward/layer_norm", "1e-05", "-1e9", lambda gpu: iter([norm.layer_norm(gpu, 36, 16, 5, head=False)])),
     ("forward/layer_norm", "0.01", "0.0101",
@@ -170,6 +188,10 @@ MUTANTS = (
      lambda gpu: iter([attention.attention(gpu, "buffer", 3, 12, 37, attention.chunks_of(37))])),
     ("forward/attention_rows", "head / GROUP", "head % 2u",
      lambda gpu: iter([attention.attention(gpu, "buffer", 6, 12, 37, attention.chunks_of(37), kv_heads=2)])),
+    ("forward/attention_lanes", "if (start == start_of(row + turn - 1u)) { continue; }", "if (turn > 0u) { continue; }",
+     attention_by_lanes(window=7)),
+    ("forward/attention_lanes", "base + 1u < keys1", "base + 1u < keys0", attention_by_lanes()),
+    ("forward/attention_lanes", "weight * value0", "1.001 * weight * value0", attention_by_lanes()),
     ("forward/rms_norm", "+ EPSILON", "",
      lambda gpu: iter([rotary.rms_norm(gpu, 36, 36, 16, 5, head=True)])),
     ("forward/rms_norm", "scale[c] +", "scale[c] -",
