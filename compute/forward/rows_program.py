@@ -185,6 +185,9 @@ class RowsProgram(StageKernels):
         ]
 
     def _linear(self, stage: Stage, linear: Linear) -> list[Dispatch]:
+        return self._product(self._product_of(stage, linear))
+
+    def _product_of(self, stage: Stage, linear: Linear) -> Product:
         """A product, and what is done to it before it is stored."""
         epilogue = "none"
         match stage.output:
@@ -194,7 +197,7 @@ class RowsProgram(StageKernels):
                 epilogue = "residual"
         names = tuple(operation.output for operation in stage.operations)
         x, y = self._value(linear.x), self._value(stage.output.output)
-        return self._product(Product(linear, x, y, self.rows, epilogue, self._block(stage.section), names))
+        return Product(linear, x, y, self.rows, epilogue, self._block(stage.section), names)
 
     def _product(self, product: Product) -> list[Dispatch]:
         linear, x, storage = product.linear, product.x, self._storages[product.linear.weight.name]

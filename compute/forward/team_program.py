@@ -19,6 +19,7 @@ from .product import Product
 from .program import THREADS, resource
 from .rotations import FINE
 from .rows_program import RowsProgram
+from .span_attention import Spans
 from .stages import Stage
 
 _MOST = 3  # products that share a dispatch
@@ -30,6 +31,10 @@ class TeamProgram(RowsProgram):
     """Decode on a GPU; matrices and caches are storage buffers."""
 
     _attention_threads = 256  # one row has few queries: more threads share the keys of each
+
+    def _build(self) -> tuple[list[Dispatch], list[Dispatch]]:
+        self._span_buffers: dict[tuple[str, int], wgpu.GPUBuffer] = {}  # by name and elements
+        return super()._build()
 
     def _groups(self, made: list[Stage]) -> Iterator[tuple[Stage, ...]]:
         rest = list(made)
@@ -47,8 +52,20 @@ class TeamProgram(RowsProgram):
             case [Rope() as query, Rope() as key, Attention() as attention]:
                 same = query.frequencies == key.frequencies and not query.interleaved and not key.interleaved
                 reads = (attention.query.source, attention.key.source) == (query.output, key.output)
-                return 3 if same and reads and len(query.frequencies) % 4 == 0 else 1
+                if same and reads and len(query.frequencies) % 4 == 0:
+                    return 3 + self._merges(attention, stages[3:])
+            case [Attention() as attention, *_]:
+                return 1 + self._merges(attention, stages[1:])
         return 1
+
+    def _merges(self, attention: Attention, stages: Sequence[Stage]) -> bool:
+        """True when the first stage is a product that can merge the spans of the attention before it."""
+        match [stage.first for stage in stages[:1]]:
+            case [Linear(x=attention.output) as linear]:
+                only = self._description.readers(attention.output) == (linear.output,)
+                possible = self._alike([linear]) and self._fit(attention.columns)
+                return only and possible and Spans(attention, self._context).fit(self._device)
+        return False
 
     def _with_norm(self, norm: Norm, stages: Sequence[Stage]) -> int:
         """How many stages a norm and the products that read it are."""
@@ -88,12 +105,45 @@ class TeamProgram(RowsProgram):
 
     def _group(self, group: tuple[Stage, ...]) -> list[Dispatch]:
         match [stage.first for stage in group]:
-            case [Rope() as query, Rope() as key, Attention() as attention]:
+            case [Rope() as query, Rope() as key, Attention() as attention, *_]:
                 rotated = self._rotate(group[0].section, query, key, attention)
-                return [rotated, self._attention(group[2], attention, UNEDITED)]
+                return [rotated, *self._attended(group[2:], attention)]
+            case [Attention() as attention, Linear()]:
+                return [self._kv_store(attention), *self._attended(group, attention)]
             case [LayerNorm() | RmsNorm(), _, *_]:
                 return [self._products(group)]
         return super()._group(group)
+
+    def _attended(self, group: tuple[Stage, ...], attention: Attention) -> list[Dispatch]:
+        """Attention, over spans if the group contains the product that merges them."""
+        if len(group) == 1:
+            return [self._attention(group[0], attention, UNEDITED)]
+        linear, spans = group[1].first, Spans(attention, self._context)
+        assert isinstance(linear, Linear)
+        mixed = self._of_spans("mixed spans", spans.most * attention.columns)
+        shares = self._of_spans("shares of spans", 2 * spans.most * attention.heads)
+        kernel = self._kernels.get(
+            "decode/attention_spans", **spans.values, **self._where("query", attention.query)
+        )  # fmt: skip
+        bound: dict[str, Resource] = {
+            "state": self._shared.state,
+            "query_rows": self._value(attention.query.source),
+            "cache": self._shared.caches[self._description.attention.index(attention)],
+            "mixed": mixed,
+            "shares": shares,
+        }
+        cost = attention.columns * self._context
+        attended = kernel.dispatch((attention.kv_heads, spans.most, 1), bound, cost=cost, label=attention.output)
+        values = {"norm": "spans", "shared": True, "heads": attention.heads, "context": self._context, **spans.division}
+        kept = self._offset(group[0].section, attention.output)
+        read: dict[str, Resource] = {"mixed": mixed, "shares": shares}
+        return [attended, *self._multiplied(self._product_of(group[1], linear), values, read, kept)]
+
+    def _of_spans(self, label: str, elements: int) -> wgpu.GPUBuffer:
+        """Memory that all layers share."""
+        if (label, elements) not in self._span_buffers:
+            self._span_buffers[label, elements] = self._buffer(label, elements)
+        return self._span_buffers[label, elements]
 
     def _build_head(self) -> list[Dispatch]:
         head = self._description.head
@@ -102,25 +152,32 @@ class TeamProgram(RowsProgram):
         return super()._build_head()
 
     def _product(self, product: Product) -> list[Dispatch]:
-        linear, storage = product.linear, self._storages[product.linear.weight.name]
-        if product.rows != 1 or storage.dtype not in _TYPES:
+        if product.rows != 1 or self._storages[product.linear.weight.name].dtype not in _TYPES:
             return super()._product(product)
+        shared = self._fit(product.linear.weight.shape[1])
+        return self._multiplied(product, {"norm": "", "shared": shared}, {"source": product.x})
+
+    def _multiplied(
+        self, product: Product, values: dict[str, int | str | bool], source: dict[str, Resource], kept: int = 0
+    ) -> list[Dispatch]:
+        """A product of one row. values, source: how it is read, and bindings for that; kept: offset of what is made."""
+        linear, storage = product.linear, self._storages[product.linear.weight.name]
         inputs = linear.weight.shape[1]
         offsets = (*product.offsets, 0, 0)[:2]
         run = []
         for shard in storage.shards:
             bound: dict[str, Resource] = {
                 "state": product.state or self._shared.state,
-                "params": self._slot(0, 0, 0, 0, shard.rows, shard.first_row, *offsets),
-                "source": product.x,
+                "params": self._slot(kept, 0, 0, 0, shard.rows, shard.first_row, *offsets),
+                **source,
                 "weight0": resource(shard),
                 "y0": product.y,
                 **({} if linear.bias is None else {"bias0": self._vector(linear.bias.name)}),
                 **self._activation_binding(product.block),
             }
             kernel = self._kernels.get(
-                "decode/products", **self._values_of([linear], trace=product.block is not None), norm="", shift=False,
-                gate=False, function="", epilogue=product.epilogue, shared=self._fit(inputs),
+                "decode/products", **self._values_of([linear], trace=product.block is not None), **values, shift=False,
+                gate=False, function="", epilogue=product.epilogue,
             )  # fmt: skip
             groups = (self._workgroups(shard.rows), 1, 1)
             run.append(kernel.dispatch(groups, bound, cost=inputs * shard.rows, label=product.label))

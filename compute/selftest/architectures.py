@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import sqrt
 
 from compute.edits.grammar import edits_of
@@ -26,10 +27,11 @@ from .passes import ProgramPair, prove_pairs
 from .small_models import SMALL_MODELS
 
 _SOFTWARE = (ProgramPair("rows, textures", "texture", RowsProgram, RowsProgram),)
-_GPU = (
+GPU_PAIRS = (
     ProgramPair("tiled, teams", "buffer", TiledProgram, TeamProgram, subgroups=True),
     ProgramPair("tiled, teams without subgroups", "buffer", TiledProgram, TeamProgram),
 )
+_LONG = 70  # tokens: more keys than a block of decode/attention_spans
 _BOTH = ("qwen3", "gpt_neox")  # of which software adapters also run what GPUs do: other models share the kernels
 
 
@@ -50,10 +52,11 @@ def _edits(description: Description) -> list[str]:
 def architecture(gpu: Gpu, name: str, config: ModelConfig) -> Iterator[Check | Skipped]:
     """The checks of one architecture."""
     software = is_software(gpu.device.adapter)
-    for check in prove_pairs(config, "f32", _SOFTWARE if software else _GPU):
+    long = replace(config, positions=_LONG)
+    for check in prove_pairs(config if software else long, "f32", _SOFTWARE if software else GPU_PAIRS):
         yield _named(check, name)
     if software and name in _BOTH:
-        for check in prove_pairs(config, "bf16", _GPU[:1]):
+        for check in prove_pairs(long, "bf16", GPU_PAIRS[:1]):
             yield _named(check, name)
     model = loud_model(config, scale=1.8 / sqrt(config.channels))
     engine = Engine.load(model, LoadOptions(context=config.positions, measured=False))

@@ -1,8 +1,10 @@
 // One token: up to three matrices times the same row, `inputs` -> some outputs each. A team of LANES threads computes one
 // output, or with a gate two: {{ function }}(gate) * up. Grid: workgroups of all matrices, one after another.
-// parts: the matrices; norm: "rms" or "layer" when the row is the norm of `source`, else "": the row itself.
+// parts: the matrices; norm: "rms" or "layer" when the row is the norm of `source`, "spans" when it is attention over
+// spans of keys, which is merged here, else "": the row itself.
 // epilogue: of a single matrix without a gate, as in forward/common/epilogue.wgsl.
 {% import "common/weight.wgsl" as w %}
+{% import "decode/common/spans.wgsl" as sp %}
 {% import "decode/common/teams.wgsl" as t %}
 {% include "common/state.wgsl" %}
 {% set packed = 4 if dtype == "f32" else (8 if inputs % 8 == 0 else 4) %}
@@ -21,7 +23,7 @@ struct Part {
     after_offset: u32, // of what is made of it
 }
 struct Params {
-    norm_offset: u32, // of the norm in the activation buffer
+    row_offset: u32, // of the norm, or of merged attention, in the activation buffer
     padding0: u32,
     padding1: u32,
     padding2: u32,
@@ -29,8 +31,18 @@ struct Params {
 }
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<uniform> params: Params;
+{% if norm == "spans" %}
+@group(0) @binding(2) var<storage, read> mixed: array<vec4f>;
+@group(0) @binding(3) var<storage, read> shares: array<vec2f>;
+const HEADS = {{ heads }}u;
+const HEAD_QUADS = QUADS / HEADS;
+const CHANNEL_QUADS = QUADS;
+{{ sp.declare(block, most_spans, window) }}
+{% include "decode/common/merged.wgsl" %}
+{% else %}
 @group(0) @binding(2) var<storage, read> source: array<vec4f>;
-{% if norm %}
+{% endif %}
+{% if norm in ("rms", "layer") %}
 @group(0) @binding(3) var<storage, read> scale: array<vec4f>;
 {% endif %}
 {% if shift %}
@@ -78,6 +90,15 @@ fn product{{ i }}(out: u32, thread: u32, lane: u32) -> f32 {
 }
 {% endfor %}
 
+{% macro fill() %}
+        x[quad] = value;
+{% if trace %}
+        if (workgroup.x == 0u) {
+            let kept = params.row_offset + row * INPUTS + quad * 4u;
+            for (var i = 0u; i < 4u; i++) { activations[kept + i] = value[i]; }
+        }
+{% endif %}
+{% endmacro %}
 @compute @workgroup_size({{ threads }})
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,
@@ -93,7 +114,14 @@ fn main(
     let lane = thread % LANES;
 {% endif %}
     let row = state.first_row;
-{% if norm %}
+{% if norm == "spans" %}
+    let spans = spans_of(min(row, {{ context }}u - 1u)).count;
+    for (var quad = thread; quad < QUADS; quad += THREADS) {
+        let value = merged(quad, spans);
+{{ fill() }}
+    }
+    workgroupBarrier();
+{% elif norm %}
 {% if norm == "layer" %}
     var sum = 0.0;
     for (var quad = thread; quad < QUADS; quad += THREADS) { sum += dot(source[quad], vec4f(1.0)); }
@@ -109,13 +137,7 @@ fn main(
     let inverse = 1.0 / sqrt(group_sum(squares, thread, team, lane) / f32(INPUTS) + {{ epsilon }});
     for (var quad = thread; quad < QUADS; quad += THREADS) {
         let value = (source[quad] - vec4f(mean)) * inverse * (scale[quad] + vec4f(f32({{ offset }}))){{ " + shift[quad]" if shift }};
-        x[quad] = value;
-{% if trace %}
-        if (workgroup.x == 0u) {
-            let kept = params.norm_offset + row * INPUTS + quad * 4u;
-            for (var i = 0u; i < 4u; i++) { activations[kept + i] = value[i]; }
-        }
-{% endif %}
+{{ fill() }}
     }
     workgroupBarrier();
 {% elif shared %}

@@ -1,0 +1,82 @@
+"""The team program over contexts of several spans of keys, with heads of every kind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import wgpu
+
+from compute.forward import span_attention
+from compute.forward.team_program import TeamProgram
+from compute.forward.tiled_program import TiledProgram
+from compute.gpu.kernels import Kernel, Kernels
+from compute.models.config import ModelConfig
+from compute.selftest.check import PASS, Check
+from compute.selftest.models import SMALL
+from compute.selftest.passes import ProgramPair, prove_pairs
+from compute.selftest.small_models import SMALL_MODELS
+
+from helpers.gpu import assert_ok
+
+pytestmark = pytest.mark.gpu
+
+_LLAMA = replace(SMALL_MODELS["llama"], layers=1, window=0, attention_bias=False)
+MODELS = {
+    "packed heads": SMALL,
+    "groups": SMALL_MODELS["llama"],
+    "soft cap": SMALL_MODELS["gemma2"],
+    "heads in slices": SMALL_MODELS["gpt_neox"],
+    "one key head": replace(_LLAMA, heads=5, own_head_size=20, own_kv_heads=1),
+    "wide heads": replace(_LLAMA, heads=2, own_head_size=256, own_kv_heads=1),
+}
+# Keys of a block, spans, threads of attention: more keys than all spans have in one block, and none of them full.
+SETTINGS = {"few spans": (8, 3, 64), "many spans": (4, 64, 64), "odd": (7, 2, 77)}
+
+
+@pytest.fixture
+def kernels(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the kernels that programs are made of."""
+    names: list[str] = []
+    get = Kernels.get
+
+    def recorded(self: Kernels, name: str, **values: str | int | float | bool) -> Kernel:
+        names.append(name)
+        return get(self, name, **values)
+
+    monkeypatch.setattr(Kernels, "get", recorded)
+    return names
+
+
+def check(config: ModelConfig, *, subgroups: bool = True, dtype: str = "f32") -> None:
+    pair = ProgramPair("tiled, teams", "buffer", TiledProgram, TeamProgram, subgroups=subgroups)
+    (found,) = prove_pairs(config, dtype, [pair])
+    assert isinstance(found, Check)
+    assert_ok(found)
+    assert found.tolerance == PASS
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_spans_are_merged(
+    device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch, kernels: list[str], name: str
+) -> None:
+    setting = list(SETTINGS.values())[list(MODELS).index(name) % len(SETTINGS)]
+    for constant, value in zip(("BLOCK", "MOST_SPANS", "THREADS"), setting, strict=True):
+        monkeypatch.setattr(span_attention, constant, value)
+    check(MODELS[name])
+    assert "decode/attention_spans" in kernels
+
+
+def test_heads_that_do_not_fit_keep_the_other_kernel(
+    device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch, kernels: list[str]
+) -> None:
+    monkeypatch.setattr(span_attention, "_SUMS", 1 << 20)
+    monkeypatch.setattr(span_attention, "THREADS", 1024)
+    check(replace(_LLAMA, heads=12, own_kv_heads=1))
+    assert "decode/attention_spans" not in kernels
+
+
+@pytest.mark.parametrize("dtype", ["f16", "bf16"])
+def test_weights_of_two_bytes(device: wgpu.GPUDevice, kernels: list[str], dtype: str) -> None:
+    check(replace(_LLAMA, positions=70), subgroups=dtype == "f16", dtype=dtype)
+    assert "decode/attention_spans" in kernels
