@@ -7,7 +7,8 @@
 const HEAD_QUADS = {{ head_size // 4 }}u;
 const QUERY_QUADS = {{ heads * head_size // 4 }}u;
 const KV_QUADS = {{ kv_heads * head_size // 4 }}u;
-const PAIR_QUADS = {{ pairs // 4 }}u;
+const PAIRS = {{ pairs }}u;
+const PAIR_QUADS = PAIRS / 4u;
 const FINE = {{ fine }}u;
 const CONTEXT = {{ context }}u;
 struct Params {
@@ -28,6 +29,7 @@ fn keep_activation(at: u32, value: vec4f) {
     for (var i = 0u; i < 4u; i++) { activations[at + i] = value[i]; }
 }
 {% endif %}
+{% include "decode/common/rotation.wgsl" %}
 
 // Quad `quad` of a head after rotation, from it and the quad that it is paired with.
 fn turned(mine: vec4f, other: vec4f, quad: u32) -> vec4f {
@@ -36,12 +38,8 @@ fn turned(mine: vec4f, other: vec4f, quad: u32) -> vec4f {
     let second = quad >= PAIR_QUADS;
     var value = mine;
     for (var i = 0u; i < 4u; i++) {
-        let pair = quad % PAIR_QUADS * 4u + i;
-        let a = rotations[position % FINE * PAIR_QUADS * 4u + pair];
-        let b = rotations[(FINE + position / FINE) * PAIR_QUADS * 4u + pair];
-        let cosine = a.x * b.x - a.y * b.y;
-        let sine = a.y * b.x + a.x * b.y;
-        value[i] = mine[i] * cosine + select(-other[i], other[i], second) * sine;
+        let turn = rotation(position, quad % PAIR_QUADS * 4u + i);
+        value[i] = mine[i] * turn.x + select(-other[i], other[i], second) * turn.y;
     }
     return value;
 }

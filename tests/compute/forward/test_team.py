@@ -7,16 +7,23 @@ from dataclasses import replace
 import pytest
 import wgpu
 
-from compute.forward import span_attention
+from compute.forward import span_attention, team_products
+from compute.forward.engine import Engine
+from compute.forward.load_options import LoadOptions
 from compute.forward.team_program import TeamProgram
 from compute.forward.tiled_program import TiledProgram
 from compute.gpu.kernels import Kernel, Kernels
+from compute.gpu.subgroups import NO_SUBGROUPS
 from compute.models.config import ModelConfig
+from compute.models.description import Description
+from compute.models.llama import llama
+from compute.models.operations import Rope
 from compute.selftest.check import PASS, Check
-from compute.selftest.models import SMALL
+from compute.selftest.models import SMALL, loud_model
 from compute.selftest.passes import ProgramPair, prove_pairs
 from compute.selftest.small_models import SMALL_MODELS
 
+from helpers.architectures import altered, architecture
 from helpers.gpu import assert_ok
 
 pytestmark = pytest.mark.gpu
@@ -48,6 +55,16 @@ def kernels(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
+def interleaved(config: ModelConfig) -> Description:
+    """Llama whose rotated pairs are neighbors, and only some channels of each head."""
+    made = llama(config)
+    for name in ("h.0.attn.q_rot", "h.0.attn.k_rot"):
+        rope = made.outputs[name]
+        assert isinstance(rope, Rope)
+        made = altered(made, name, interleaved=True, frequencies=rope.frequencies[:5])
+    return made
+
+
 def check(config: ModelConfig, *, subgroups: bool = True, dtype: str = "f32") -> None:
     pair = ProgramPair("tiled, teams", "buffer", TiledProgram, TeamProgram, subgroups=subgroups)
     (found,) = prove_pairs(config, dtype, [pair])
@@ -74,6 +91,37 @@ def test_heads_that_do_not_fit_keep_the_other_kernel(
     monkeypatch.setattr(span_attention, "THREADS", 1024)
     check(replace(_LLAMA, heads=12, own_kv_heads=1))
     assert "decode/attention_spans" not in kernels
+
+
+@pytest.mark.parametrize(("rows", "ahead"), [(1, 1), (4, 16)])
+def test_any_shape_of_teams(device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch, rows: int, ahead: int) -> None:
+    for constant, value in {"TEAM_ROWS": rows, "WORKGROUPS": 1, "AHEAD": ahead}.items():
+        monkeypatch.setattr(team_products, constant, value)
+    check(replace(SMALL_MODELS["llama"], layers=1))
+
+
+def test_neighbors_are_rotated(device: wgpu.GPUDevice) -> None:
+    with architecture("interleaved", interleaved):
+        check(replace(_LLAMA, architecture="interleaved"))
+
+
+@pytest.mark.parametrize(
+    ("name", "tensors"),
+    [
+        ("gpt2", "attn.qkv attn.out resid_mid mlp.gelu resid_post"),
+        ("llama", "attn.q attn.out resid_mid mlp.gated resid_post"),
+        ("gpt_neox", "attn.qkv attn.out attn.c_proj mlp.gelu mlp.c_proj resid_post"),
+        # Norms of queries and keys are between the products and the rotation.
+        ("qwen3", "attn.q attn.q_norm attn.k_norm attn.q_rot attn.out resid_mid mlp.gated resid_post"),
+    ],
+)
+def test_the_dispatches_of_a_block(device: wgpu.GPUDevice, name: str, tensors: str) -> None:
+    config = SMALL if name == "gpt2" else SMALL_MODELS[name]
+    engine = Engine.load(loud_model(config), LoadOptions(context=20, layout="buffer", trace=False, measured=False))
+    body = engine.program(TeamProgram, 1, NO_SUBGROUPS).body
+    assert [dispatch.label for dispatch in body if dispatch.label.startswith("h.1.")] == [
+        f"h.1.{tensor}" for tensor in tensors.split()
+    ]
 
 
 @pytest.mark.parametrize("dtype", ["f16", "bf16"])

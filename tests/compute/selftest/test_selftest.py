@@ -258,6 +258,8 @@ MUTANTS = (
     ("forward/matmul_tiled", "bias[out]", "1.001 * bias[out]", fused),
     ("decode/attention_spans", "score_of(of_slot0)", "score_of(1.001 * of_slot0)", teams),
     ("decode/attention_spans", "+ slot0 / BLOCK] = vec2f(highest0", "+ slot0 / BLOCK] = vec2f(0.99 * highest0", teams),
+    ("decode/products", "- product.y * turn.y", "+ product.y * turn.y", teams),
+    ("decode/products", "(block - 0u) / 1u", "0u", teams),
     ("decode/products", "min(row, 140u - 1u)", "min(row, 64u - 1u)", teams),
 )  # fmt: skip
 
