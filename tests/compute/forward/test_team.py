@@ -25,15 +25,18 @@ from compute.selftest.small_models import SMALL_MODELS
 
 from helpers.architectures import altered, architecture
 from helpers.gpu import assert_ok
+from helpers.mutants import Mutate, mutate
+
+__all__ = ["mutate"]
 
 pytestmark = pytest.mark.gpu
 
-_LLAMA = replace(SMALL_MODELS["llama"], layers=1, window=0, attention_bias=False)
+_LLAMA = replace(SMALL_MODELS["llama"], layers=1, positions=24, window=0, attention_bias=False)
 MODELS = {
-    "packed heads": SMALL,
-    "groups": SMALL_MODELS["llama"],
-    "soft cap": SMALL_MODELS["gemma2"],
-    "heads in slices": SMALL_MODELS["gpt_neox"],
+    "packed heads": replace(SMALL, layers=1),
+    "window": replace(SMALL_MODELS["llama"], layers=1),
+    "soft cap": replace(SMALL_MODELS["gemma2"], layers=1),
+    "heads in slices": replace(SMALL_MODELS["gpt_neox"], layers=1),
     "one key head": replace(_LLAMA, heads=5, own_head_size=20, own_kv_heads=1),
     "wide heads": replace(_LLAMA, heads=2, own_head_size=256, own_kv_heads=1),
 }
@@ -65,12 +68,17 @@ def interleaved(config: ModelConfig) -> Description:
     return made
 
 
-def check(config: ModelConfig, *, subgroups: bool = True, dtype: str = "f32") -> None:
+def found_by(config: ModelConfig, *, subgroups: bool = True, dtype: str = "f32") -> Check:
+    """The check of the team program on a model."""
     pair = ProgramPair("tiled, teams", "buffer", TiledProgram, TeamProgram, subgroups=subgroups)
     (found,) = prove_pairs(config, dtype, [pair])
     assert isinstance(found, Check)
-    assert_ok(found)
     assert found.tolerance == PASS
+    return found
+
+
+def check(config: ModelConfig, *, subgroups: bool = True, dtype: str = "f32") -> None:
+    assert_ok(found_by(config, subgroups=subgroups, dtype=dtype))
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -128,3 +136,24 @@ def test_the_dispatches_of_a_block(device: wgpu.GPUDevice, name: str, tensors: s
 def test_weights_of_two_bytes(device: wgpu.GPUDevice, kernels: list[str], dtype: str) -> None:
     check(replace(_LLAMA, positions=70), subgroups=dtype == "f16", dtype=dtype)
     assert "decode/attention_spans" in kernels
+
+
+@pytest.mark.parametrize(
+    ("shader", "text", "other"),
+    [
+        ("decode/attention_spans", "score_of(of_slot0)", "score_of(1.001 * of_slot0)"),
+        ("decode/attention_spans", "+ slot0 / BLOCK] = vec2f(highest0", "+ slot0 / BLOCK] = vec2f(0.99 * highest0"),
+        ("decode/attention_spans", "total0 * shrink", "total0"),
+        ("decode/products", "- product.y * turn.y", "+ product.y * turn.y"),
+        ("decode/products", "(block - 0u) / 1u", "0u"),
+        ("decode/products", "total += weight1", "total += 1.01 * weight1"),
+    ],
+)
+def test_wrong_kernels_are_found(
+    device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch, mutate: Mutate, shader: str, text: str, other: str
+) -> None:
+    monkeypatch.setattr(span_attention, "BLOCK", 4)
+    monkeypatch.setattr(span_attention, "MOST_SPANS", 3)
+    changes = mutate(shader, text, other)
+    assert not found_by(_LLAMA).ok
+    assert sum(changes) > 0

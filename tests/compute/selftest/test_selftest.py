@@ -22,7 +22,6 @@ from compute.gpu.kernels import Kernel, Kernels, shared_kernels
 from compute.gpu.subgroups import subgroup_lanes
 from compute.models.operations import Heads
 from compute.selftest import (
-    architectures,
     attention,
     attention_views,
     check,
@@ -46,7 +45,6 @@ from compute.selftest.check import Check, Skipped
 from compute.selftest.gpu import Gpu
 from compute.selftest.models import SMALL, loud_model
 from compute.selftest.run import Proof, prove
-from compute.selftest.small_models import SMALL_MODELS
 
 from helpers.command_line import Run, runner
 from helpers.mutants import Mutate, mutate
@@ -122,11 +120,6 @@ def head_rows(gpu: Gpu) -> Iterator[Check]:
 
 def fused(_: Gpu) -> Iterator[Check | Skipped]:
     return passes.prove_pairs(SMALL, "bf16", [pair for pair in passes.PROGRAM_PAIRS if pair.name == "tiled, fused"])
-
-
-def teams(_: Gpu) -> Iterator[Check | Skipped]:
-    config = dataclasses.replace(SMALL_MODELS["llama"], layers=1, positions=140, window=0)
-    return passes.prove_pairs(config, "f32", architectures.GPU_PAIRS[:1])
 
 
 def viewed(mapping: Callable[..., Check]) -> Callable[[Gpu], Iterator[Check | Skipped]]:
@@ -256,11 +249,6 @@ MUTANTS = (
     ("decode/qkv", "edited(params.value_point", "0.5 + edited(params.value_point", of_edits("buffer", "activations")),
     ("decode/attention", "sum * SCALE", "sum * 1.001 * SCALE", fused),
     ("forward/matmul_tiled", "bias[out]", "1.001 * bias[out]", fused),
-    ("decode/attention_spans", "score_of(of_slot0)", "score_of(1.001 * of_slot0)", teams),
-    ("decode/attention_spans", "+ slot0 / BLOCK] = vec2f(highest0", "+ slot0 / BLOCK] = vec2f(0.99 * highest0", teams),
-    ("decode/products", "- product.y * turn.y", "+ product.y * turn.y", teams),
-    ("decode/products", "(block - 0u) / 1u", "0u", teams),
-    ("decode/products", "min(row, 140u - 1u)", "min(row, 64u - 1u)", teams),
 )  # fmt: skip
 
 
