@@ -28,6 +28,7 @@ from compute.weights.checkpoint import WeightSource, open_model
 from compute.weights.model_tokenizer import tokenizer_of
 
 from . import bench_map
+from .bench_table import table
 from .parser import DEFAULT_PROMPT
 from .shared import load_options, model_spec, rounded
 
@@ -68,7 +69,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.compare:
         _report_progress("PyTorch")
         main = min(engine_bench.MAIN_SIZE, context)
-        result["torch"] = torch_bench.compare(source.config, main, budget, software=software)
+        result["torch"] = torch_bench.compare(source.config, result["weights"], main, budget, software=software)
         result["ratios"] = torch_bench.ratios(result["decode_tokens_per_second"], result["torch"])
     return result
 
@@ -184,64 +185,6 @@ def frame_ms(workbench: ModelRunner, shown: Generation, size: tuple[int, int], b
     canvas.close()
     kept = times[_SETTLING:]
     return Figure(1e3 * statistics.median(kept), len(kept), 1)
-
-
-def table(result: dict[str, Any]) -> str:
-    """The result as a human-readable table."""
-    main, (width, height) = result["prefill_tokens"], result["frame_size"]
-    rows = [
-        ("adapter", result["adapter"]),
-        ("self-test", proof_text(result["proved"])),
-        ("model", f"{result['model']}, {result['weights']} as {result['layout']}, program {result['path']}"),
-        ("prefill", "".join(f"{n:>9}" for n in result["prefill"]) + "  tokens"),
-        ("", "".join(f"{_shown(ms):>9}" for ms in result["prefill"].values()) + "  ms"),
-        ("decode", "".join(f"{n:>9}" for n in result["decode"]) + "  tokens of context"),
-        ("", "".join(f"{_shown(rate):>9}" for rate in result["decode"].values()) + "  tokens/s"),
-        ("  GPU", f"{_shown(result['decode_gpu_us_per_token']):>9}  us per token at {main}"),
-        ("  host", f"{_shown(result['decode_host_us_per_token']):>9}  us per token"),
-        ("  atlas live", f"{_shown(result['decode_with_atlas_tokens_per_second']):>9}  tokens/s at {main}, traced"),
-        ("atlas", f"{_shown(result['atlas_us']):>9}  us"),
-        ("statistics", f"{_shown(result['statistics_us']):>9}  us for a new row of every tensor"),
-        ("frame", f"{_shown(result['frame_ms']):>9}  ms at {width} x {height}"),
-        *_map_rows(result["map"], width, height),
-        ("memory", f"{_shown(result['peak_host_mb']):>9}  MB of host memory at peak"),
-        ("", f"{_shown(result['gpu_mb']):>9}  MB of GPU memory, untraced"),
-    ]
-    if torch := result.get("torch"):
-        rows.append(("PyTorch", f"{torch['version']} on {torch['device']}, greedy, context {torch['context']}"))
-        for precision in torch_bench.PRECISIONS:
-            for kind, label in (("generate", "Hugging Face generate"), ("static", torch["static_kind"])):
-                rate = torch[precision][f"{kind}_tokens_per_second"]
-                ratio = result["ratios"].get(precision, {}).get(kind)
-                rows.append((f"  {precision}", f"{_shown(rate):>9}  tokens/s {label}; ours {_shown(ratio)} times that"))
-    return "\n".join(f"{name:<14}{text}" for name, text in rows)
-
-
-def proof_text(proved: dict[str, Any] | None) -> str:
-    """The latest self-test result as text; `proved` is as in the JSON."""
-    return proof.Proved(**proved).text if proved else proof.NOT_PROVED
-
-
-def _map_rows(maps: dict[str, Any], width: int, height: int) -> list[tuple[str, str]]:
-    """The table's rows about the map."""
-    return [
-        ("map", "".join(f"{name:>9}" for name in maps["gpu_us"]) + f"  at {width} x {height}"),
-        ("  GPU", "".join(f"{_shown(us):>9}" for us in maps["gpu_us"].values()) + "  us"),
-        ("  new row", f"{_shown(maps['row_us']):>9}  us, one of {maps['window']} rows"),
-        (
-            "  opening",
-            f"{_shown(maps['open_ms']):>9}{_shown(maps['weights_ms']):>9}  ms the first time, then on reopening",
-        ),
-        ("  live", f"{_shown(maps['live_frames_per_second']):>9}  frames/s with"),
-        ("", f"{_shown(maps['live_tokens_per_second']):>9}  tokens/s"),
-        ("  memory", f"{_shown(maps['mb']):>9}  MB of GPU memory"),
-    ]
-
-
-def _shown(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def _report_progress(what: str) -> None:

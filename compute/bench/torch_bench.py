@@ -1,4 +1,4 @@
-"""Models of the same sizes in PyTorch, for comparison: Hugging Face `generate`, and a hand-written decode loop.
+"""The speed of models of the same sizes in PyTorch: Hugging Face `generate`, and a decode loop over a static cache.
 
 PyTorch and transformers are not dependencies; they are imported on demand.
 """
@@ -16,13 +16,16 @@ from compute.errors import AtlasError
 from compute.io.system_errors import first_line
 from compute.models.config import ModelConfig
 
+from . import torch_models
 from .measuring import Budget
 
-PRECISIONS = {"fp16": "float16", "fp32": "float32"}
+PRECISIONS = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
+KINDS = ("generate", "static")
 _NEEDED = ("torch", "transformers")
 _REPEATS = 5
 _TOKENS = 128
 _LEAST_TOKENS = 4
+_EAGER, _GRAPHS, _NO_GRAPHS = "eager", "torch.compile and CUDA graphs", "torch.compile without CUDA graphs"
 
 
 def check_importable() -> None:
@@ -32,33 +35,40 @@ def check_importable() -> None:
             raise _missing(name, "it is not installed")
 
 
-def compare(config: ModelConfig, context: int, budget: Budget, *, software: bool) -> dict[str, Any]:
+def compare(config: ModelConfig, weights: str, context: int, budget: Budget, *, software: bool) -> dict[str, Any]:
     """Decode speed of PyTorch around `context` with random weights, batch 1, greedy, in fp16 and fp32. Blocks.
 
+    weights: type of the engine's; bf16 is measured too if it is "bf16".
     software: run on the CPU, as the engine did; otherwise on CUDA or Apple's GPU, if available.
-    Returns "version", "transformers", "device", "threads", "context" and "static_kind", and for "fp16" and "fp32" each
+    Returns "version", "transformers", "device", "threads", "context" and "static_kind", and for each precision
     {"generate_tokens_per_second", "static_tokens_per_second", "counts"}. Raises `AtlasError`.
     """
     torch, transformers = (_imported(name) for name in _NEEDED)
     device = _device(torch, software)
     context = min(context, config.positions)
+    transformers.logging.set_verbosity_error()
     result: dict[str, Any] = {
         "version": torch.__version__,
         "transformers": transformers.__version__,
         "device": torch.cuda.get_device_name() if device == "cuda" else device,
         "threads": torch.get_num_threads(),
         "context": context,
-        "static_kind": "torch.compile and CUDA graphs" if device == "cuda" else "eager",
+        "static_kind": _EAGER,
     }
     for name, attribute in PRECISIONS.items():
-        dtype = getattr(torch, attribute)
-        generate, generate_counts = _generate(torch, transformers, config, context, device, dtype, budget)
-        static, static_counts = _static(torch, config, context, device, dtype, budget)
-        result[name] = {
-            "generate_tokens_per_second": generate,
-            "static_tokens_per_second": static,
-            "counts": {"generate": generate_counts, "static": static_counts},
-        }
+        if name == "bf16" and weights != "bf16":
+            continue
+        try:
+            result[name] = _measured(torch, transformers, config, context, device, getattr(torch, attribute), budget)
+        except AtlasError:
+            raise
+        except Exception as error:  # PyTorch and its compiler can raise anything
+            raise AtlasError(
+                f"--compare torch: {name} cannot be measured ({first_line(error)}); use another version of"
+                f" {' or '.join(_NEEDED)}, or a smaller model"
+            ) from error
+    if device == "cuda":
+        result["static_kind"] = _GRAPHS if _all_graphs() else _NO_GRAPHS
     return result
 
 
@@ -67,8 +77,9 @@ def ratios(tokens_per_second: float | None, torch: dict[str, Any]) -> dict[str, 
     if tokens_per_second is None:
         return {}
     return {
-        name: {kind: tokens_per_second / torch[name][f"{kind}_tokens_per_second"] for kind in ("generate", "static")}
+        name: {kind: tokens_per_second / torch[name][f"{kind}_tokens_per_second"] for kind in KINDS}
         for name in PRECISIONS
+        if name in torch
     }
 
 
@@ -111,22 +122,35 @@ def _rate(run: Callable[[int], float], budget: Budget, limit: int) -> tuple[floa
     return tokens / statistics.median(times), {"repeats": len(times), "tokens": tokens}
 
 
-def _generate(
+def _measured(
     torch: Any, transformers: Any, config: ModelConfig, context: int, device: str, dtype: Any, budget: Budget
+) -> dict[str, Any]:
+    """Both figures of one precision, with the counts behind them."""
+    model = torch_models.transformers_model(torch, transformers, config, device, dtype)
+    with torch.no_grad():
+        generate, generate_counts = _generate(torch, transformers, model, config, context, device, budget)
+
+        def compiled(function: Any) -> Any:
+            return torch.compile(function, mode="reduce-overhead", fullgraph=True) if device == "cuda" else function
+
+        decoder: torch_models.Decoder
+        if config.architecture == "gpt2":
+            del model  # its memory
+            decoder = torch_models.HandWrittenGpt2(torch, config, context, device, dtype, compiled)
+        else:
+            decoder = torch_models.StaticDecoder(torch, transformers, model, context, compiled)
+        static, static_counts = _static(torch, decoder, context, device, budget)
+    return {
+        "generate_tokens_per_second": generate,
+        "static_tokens_per_second": static,
+        "counts": {"generate": generate_counts, "static": static_counts},
+    }
+
+
+def _generate(
+    torch: Any, transformers: Any, model: Any, config: ModelConfig, context: int, device: str, budget: Budget
 ) -> tuple[float, dict[str, int]]:
     """Hugging Face `generate`, greedy and with its cache, timed from the first logits to the end."""
-    transformers.logging.set_verbosity_error()
-    model_config = transformers.GPT2Config(
-        vocab_size=config.padded_vocabulary,
-        n_positions=config.positions,
-        n_embd=config.channels,
-        n_layer=config.layers,
-        n_head=config.heads,
-        bos_token_id=None,
-        eos_token_id=None,  # generation must not stop early
-    )
-    with torch.device(device):
-        model = transformers.GPT2LMHeadModel(model_config).to(dtype).eval()
     started: list[float] = []
 
     def first_logits(_tokens: Any, scores: Any) -> Any:
@@ -157,67 +181,27 @@ def _generate(
 
 
 def _static(
-    torch: Any, config: ModelConfig, context: int, device: str, dtype: Any, budget: Budget
+    torch: Any, decoder: torch_models.Decoder, context: int, device: str, budget: Budget
 ) -> tuple[float, dict[str, int]]:
-    """One-token passes over a cache of fixed length `context`, the unused part of which is masked; argmax."""
-    model = _static_model(torch, config, context).to(device, dtype).eval()
-    compiled = torch.compile(model, mode="reduce-overhead", fullgraph=True) if device == "cuda" else model
+    """One-token passes of `decoder`, whose cache has `context` tokens, up to its end; no token is fetched."""
     positions = torch.arange(context, device=device)
 
     def run(tokens: int) -> float:
         first = context - tokens
+        decoder.begin(first)
         token = torch.zeros(1, 1, dtype=torch.long, device=device)
         _synchronize(torch, device)
         start = time.perf_counter()
         for position in range(first, context):
             # A copy, because the next run of the graph overwrites its output.
-            token = compiled(token, positions[position : position + 1]).clone()
+            token = decoder.step(token, positions[position : position + 1]).clone()
         _synchronize(torch, device)
         return time.perf_counter() - start
 
-    with torch.no_grad():
-        return _rate(run, budget, context)
+    return _rate(run, budget, context - 1)
 
 
-def _static_model(torch: Any, config: ModelConfig, context: int) -> Any:
-    """GPT-2 for one token, with a static cache: (token [1, 1], position [1]) -> next token [1, 1]."""
-    nn, functional = torch.nn, torch.nn.functional
-    c, heads, size = config.channels, config.heads, config.head_size
-
-    class Block(nn.Module):  # type: ignore[misc, name-defined]  # torch is imported at run time and has no types
-        def __init__(self) -> None:
-            super().__init__()
-            self.ln_1, self.ln_2 = nn.LayerNorm(c), nn.LayerNorm(c)
-            self.c_attn, self.attn_proj = nn.Linear(c, 3 * c), nn.Linear(c, c)
-            self.c_fc, self.mlp_proj = nn.Linear(c, 4 * c), nn.Linear(4 * c, c)
-            self.register_buffer("keys", torch.zeros(1, heads, context, size))
-            self.register_buffer("values", torch.zeros(1, heads, context, size))
-
-        def forward(self, x: Any, position: Any, mask: Any) -> Any:  # x [1, 1, c]
-            parts = self.c_attn(self.ln_1(x)).split(c, -1)
-            query, key, value = (part.view(1, 1, heads, size).transpose(1, 2) for part in parts)
-            self.keys.index_copy_(2, position, key)
-            self.values.index_copy_(2, position, value)
-            mixed = functional.scaled_dot_product_attention(query, self.keys, self.values, attn_mask=mask)
-            x = x + self.attn_proj(mixed.transpose(1, 2).reshape(1, 1, c))
-            hidden = functional.gelu(self.c_fc(self.ln_2(x)), approximate="tanh")
-            return x + self.mlp_proj(hidden)
-
-    class Decoder(nn.Module):  # type: ignore[misc, name-defined]
-        def __init__(self) -> None:
-            super().__init__()
-            self.wte = nn.Embedding(config.padded_vocabulary, c)
-            self.wpe = nn.Embedding(config.positions, c)
-            self.blocks = nn.ModuleList([Block() for _ in range(config.layers)])
-            self.ln_f = nn.LayerNorm(c)
-            self.register_buffer("rows", torch.arange(context))
-
-        def forward(self, token: Any, position: Any) -> Any:
-            x = self.wte(token) + self.wpe(position)[None]
-            mask = (self.rows <= position)[None, None, None]  # [1, 1, 1, context]
-            for block in self.blocks:
-                x = block(x, position, mask)
-            logits = functional.linear(self.ln_f(x), self.wte.weight)[:, -1]
-            return logits.argmax(-1, keepdim=True)
-
-    return Decoder()
+def _all_graphs() -> bool:
+    """False if PyTorch ran something that it compiled for CUDA graphs without one."""
+    counters = importlib.import_module("torch._dynamo.utils").counters
+    return not counters["inductor"]["cudagraph_skips"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import math
-import sys
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
@@ -14,14 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from atlas_viewer.cli import bench as command
+from atlas_viewer.cli import bench_table
 from atlas_viewer.cli.main import main
 from atlas_viewer.cli.parser import parse
 from atlas_viewer.scene.glyphs import digit_glyphs
 from atlas_viewer.state import proof
-from compute.bench import engine_bench, map_bench, torch_bench
+from compute.bench import engine_bench, map_bench
 from compute.bench.measuring import Budget, Figure, repeated
-from compute.errors import AtlasError
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
 from compute.models.architectures import parameter_shapes
@@ -159,8 +157,8 @@ def test_the_table_shows_the_proof() -> None:
         (known, "proved: 1.2e-6"),
         (replace(known, ok=False), "FAILED; run doctor --prove for details"),
     ):
-        assert command.proof_text(proved.as_json()) == text
-    assert command.proof_text(None) == "not proved; run doctor --prove"
+        assert bench_table.proof_text(proved.as_json()) == text
+    assert bench_table.proof_text(None) == "not proved; run doctor --prove"
 
 
 def test_an_impossible_context_is_reported_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -262,49 +260,6 @@ def test_paintings_do_not_overlap(engine: Engine, tokenizer: Tokenizer, monkeypa
     figure = engine_bench.decode_rate(engine, tokenizer, 30, SHORT, lambda: painted.append(1))
     assert figure.value
     assert len(painted) == figure.repeats  # only those before the timed part
-
-
-# -- PyTorch
-
-
-def test_missing_torch_is_reported_at_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    assert main(["bench", "--compare", "torch", "--model", "no such file.bin"]) == 1
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.count("\n") == 1
-    assert "--compare torch: torch cannot be imported" in err
-    assert "pip install torch" in err
-
-
-def test_broken_torch_is_reported_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "torch.py").write_text("raise OSError('libcudart is missing\\nand more')")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "torch", raising=False)
-    with pytest.raises(AtlasError, match=r"^--compare torch: torch .*\(libcudart is missing\); pip install [^\n]*$"):
-        torch_bench.compare(TINY, 16, SHORT, software=True)
-
-
-def test_ratios() -> None:
-    torch = {
-        "fp16": {"generate_tokens_per_second": 10.0, "static_tokens_per_second": 20.0},
-        "fp32": {"generate_tokens_per_second": 40.0, "static_tokens_per_second": 80.0},
-    }
-    assert torch_bench.ratios(40.0, torch) == {
-        "fp16": {"generate": 4.0, "static": 2.0}, "fp32": {"generate": 1.0, "static": 0.5}
-    }  # fmt: skip
-    assert torch_bench.ratios(None, torch) == {}
-
-
-def test_torch_runs_the_same_sizes() -> None:
-    pytest.importorskip("torch")
-    pytest.importorskip("transformers")
-    result = torch_bench.compare(TINY, 256, SHORT, software=True)
-    assert (result["device"], result["context"]) == ("cpu", 48)
-    for precision in torch_bench.PRECISIONS:
-        for kind in ("generate", "static"):
-            assert result[precision][f"{kind}_tokens_per_second"] > 0
-            assert result[precision]["counts"][kind]["repeats"] >= 1
 
 
 # -- the map
