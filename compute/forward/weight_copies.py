@@ -10,6 +10,7 @@ from compute.gpu.wgpu_native import Dispatch
 from compute.io.size_text import size_text
 from compute.models.operations import Weight
 from compute.models.registry import Shard, TensorStorage
+from compute.weights.upload import texture_tile
 
 from .edit_points import EditPoints
 from .memory_budget import free_bytes
@@ -38,10 +39,11 @@ def weight_copy(memory: ModelMemory, name: str) -> TensorStorage:
     if storage.kind == "texture":
         (shard,) = storage.shards
         usage = wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.STORAGE_BINDING | wgpu.TextureUsage.COPY_SRC
-        size = (storage.tile, -(-rows // storage.tile) * columns // 4, 1)
+        tile = texture_tile(memory.device, rows, columns // 4)
+        size = (tile, -(-rows // tile) * columns // 4, 1)
         texture = memory.device.create_texture(label=f"edited {name}", size=size, format="rgba32float", usage=usage)
         copy = Shard(texture, 0, 16 * size[0] * size[1], shard.first_row, shard.rows)
-        return TensorStorage("texture", "f32", storage.tile, (copy,))
+        return TensorStorage("texture", "f32", tile, (copy,))
     limit = memory.device.limits["max-storage-buffer-binding-size"]
     at_once = min(rows, limit // (4 * columns))
     shards = []
@@ -60,8 +62,9 @@ def fill_copy(memory: ModelMemory, name: str, copy: TensorStorage, points: EditP
     storage, weight = memory.storages[name], memory.description.weights[name]
     columns, vector = _columns(weight), len(weight.shape) == 1
     kernel = memory.kernels.get(
-        "edit/weight", columns=columns, storage=storage.kind, dtype=storage.dtype, tile=storage.tile
-    )
+        "edit/weight", columns=columns, storage=storage.kind, dtype=storage.dtype, tile=storage.tile,
+        result_tile=copy.tile,
+    )  # fmt: skip
     run = []
     for source in storage.shards:
         for target in copy.shards:

@@ -29,7 +29,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
         }
         let to = params.result + row;
 {% if storage == "texture" %}
-        textureStore(result, vec2u(to % {{ tile }}u, to / {{ tile }}u * QUADS + id.x), value);
+        textureStore(result, vec2u(to % {{ result_tile }}u, to / {{ result_tile }}u * QUADS + id.x), value);
 {% else %}
         result[to * QUADS + id.x] = value;
 {% endif %}
