@@ -33,8 +33,8 @@ def weight_layout(adapter: wgpu.GPUAdapter) -> str:
 def texture_tile(device: wgpu.GPUDevice, rows: int, packs: int) -> int:
     """The width of the texture of a matrix whose rows have so many texels: as narrow as its height allows.
 
-    Software adapters then read a matrix from its beginning to its end. Measured for 3072 x 768 in bf16 and a vector: 0.5
-    ms with all rows side by side, 0.3 ms in bands of 32 rows.
+    Software adapters then read a matrix from its beginning to its end. Measured for 3072 x 768 in bf16 and a vector:
+    0.5 ms with all rows side by side, 0.3 ms in bands of 32 rows.
     """
     bands = max(1, int(device.limits["max-texture-dimension-2d"]) // packs)
     return min(rows, -(-rows // bands // _BAND) * _BAND)
