@@ -26,6 +26,7 @@ from .gguf_file import GgufFile
 
 _LONGEST_NAME = 80  # characters of a tensor's name in a message
 _HEAD = "output.weight"
+_SLAB = 8 << 20  # bytes compared per step
 _IGNORED = (ROPE_FACTORS,)  # besides the parameters; the config has it
 
 
@@ -168,5 +169,10 @@ def _check_head(file: GgufFile, gguf: GgufFields, shown: str) -> None:
 def _equal(file: GgufFile, first: str, second: str) -> bool:
     """True if two tensors of the same size have the same bytes. Keeps no views, which would keep the file open."""
     one, other = (file.tensor(name).reshape(-1).view(np.uint8) for name in (first, second))
-    step = 8 << 20  # bytes compared at once
-    return all(np.array_equal(one[at : at + step], other[at : at + step]) for at in range(0, len(one), step))
+    for at in range(0, len(one), _SLAB):
+        equal = np.array_equal(one[at : at + _SLAB], other[at : at + _SLAB])
+        file.release(first)
+        file.release(second)
+        if not equal:
+            return False
+    return True

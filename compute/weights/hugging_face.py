@@ -199,7 +199,10 @@ def _equal(file: StoredFile, first: str, second: str) -> bool:
     step = max(1, _SLAB // (width * one.shape[1]))
     # As integers, so that NaN equals itself.
     left, right = (file.tensor(name).view(f"u{width}") for name in (first, second))
-    equal = all(np.array_equal(left[row : row + step], right[row : row + step]) for row in range(0, len(left), step))
-    file.release(first)
-    file.release(second)
-    return equal
+    for row in range(0, len(left), step):
+        equal = np.array_equal(left[row : row + step], right[row : row + step])
+        file.release(first)
+        file.release(second)
+        if not equal:
+            return False
+    return True

@@ -20,6 +20,7 @@ class StoredRows:
         self, source: WeightSource, name: str, rounding: str, shape: tuple[int, ...], *, as_float32: bool
     ) -> None:
         """rounding: the type that values are rounded to; as_float32: the GPU has them as float32 nevertheless."""
+        self._source, self._name = source, name
         self._rounding = rounding
         self.dtype = "f32" if as_float32 else rounding
         self.rows = shape[0]
@@ -51,3 +52,7 @@ class StoredRows:
             with np.errstate(over="ignore", invalid="ignore"):  # float16 produces infinities, which the views show
                 values = values.astype(DTYPES[self._rounding])
         return values.astype(DTYPES[self.dtype], copy=False)
+
+    def release(self) -> None:
+        """Release the mapped pages that slabs have been read from: only one slab needs to be in memory."""
+        self._source.release(self._name)

@@ -70,7 +70,7 @@ class WeightUpload:
                 storage = self._as_buffer(name, rows)
             self.storages[name] = storage
             self.nbytes += sum(shard.size for shard in storage.shards)
-            self._source.release(name)
+            rows.release()
             done += weight.count
             yield "weights", done / total
         return self.storages
@@ -113,6 +113,7 @@ class WeightUpload:
                 data = np.concatenate([data, np.zeros(-data.size % 4, np.uint8)])
             self._device.queue.write_buffer(shard.resource, start * row_bytes, data)
             self._flush()
+            values.release()
 
     def _as_texture(self, name: str, values: StoredRows) -> TensorStorage:
         rows, packs = values.rows, -(-values.row_bytes // 16)
@@ -159,3 +160,4 @@ class WeightUpload:
                     (columns, high * packs, 1),
                 )
                 self._flush()
+                values.release()

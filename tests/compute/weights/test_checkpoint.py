@@ -19,6 +19,7 @@ from compute.weights.llmc import open_llmc, write_llmc
 from compute.weights.random_model import RandomModel
 
 from helpers.make_models import ODD_SHAPES, TINY, broken_checkpoint, tiny_checkpoint, tiny_model
+from helpers.resident import resident_kb
 
 
 @pytest.mark.parametrize("config", ODD_SHAPES)
@@ -78,15 +79,6 @@ def test_a_view_survives_close_and_a_closed_model_raises(tmp_path: Path) -> None
     assert np.array_equal(view, tiny_model().tensor("wte"))
     with pytest.raises(ValueError, match="closed"):
         model.tensor("wpe")
-
-
-def resident_kb(path: Path) -> int:
-    """Resident size of the mapped file `path` in this process, in KiB."""
-    lines = iter(Path("/proc/self/smaps").read_text().splitlines())
-    for line in lines:
-        if line.endswith(str(path)):
-            return next(int(entry.split()[1]) for entry in lines if entry.startswith("Rss:"))
-    raise AssertionError(f"{path} is not mapped")
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc/self/smaps")

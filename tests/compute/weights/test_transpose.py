@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from compute.weights.weight_types import weight_types
 from helpers.gpu import Gpu, assert_ok, logits_after, rounded_model
 from helpers.make_hugging_face import TYPES, state_dict, write_folder
 from helpers.make_models import ODD_SHAPES, tiny_model
+from helpers.resident import resident_kb
 
 pytestmark = pytest.mark.gpu
 
@@ -132,3 +134,27 @@ def test_a_large_matrix_needs_no_copy_on_the_host(gpu: Gpu, monkeypatch: pytest.
     TransposedUpload(gpu.device, 1 << 16).run(stored, storage, lambda slab: slab)
     assert len(sizes) == 8
     assert max(sizes) <= 1 << 16
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc/self/smaps")
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_no_more_than_a_slab_of_the_file_stays_in_memory(
+    gpu: Gpu, layout: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("compute.weights.upload._SLAB", 1_000_000)
+    config = ModelConfig(layers=1, heads=1, channels=64, positions=4, vocabulary=200_000, padded_vocabulary=200_000)
+    folder = write_folder(tmp_path / "m", state_dict(tiny_model(config)), config)
+    source = open_model(str(folder))
+    resident = []
+    flush = WeightUpload._flush
+
+    def observed(upload: WeightUpload) -> None:
+        flush(upload)
+        resident.append(resident_kb(folder / "model.safetensors"))
+
+    monkeypatch.setattr(WeightUpload, "_flush", observed)
+    finished(WeightUpload(gpu.device, source, layout=layout, types=weight_types(source, "native")).run())
+    assert len(resident) > 50, "a slab per step"
+    # The embedding has 51,200 kB. Linux also maps neighbors of a page that is read, up to 4,000 kB of them.
+    assert max(resident) < 12_000
+    source.close()
