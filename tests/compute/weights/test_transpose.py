@@ -142,7 +142,7 @@ def test_no_more_than_a_slab_of_the_file_stays_in_memory(
     gpu: Gpu, layout: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("compute.weights.upload._SLAB", 1_000_000)
-    config = ModelConfig(layers=1, heads=1, channels=64, positions=4, vocabulary=200_000, padded_vocabulary=200_000)
+    config = ModelConfig(layers=1, heads=1, channels=256, positions=4, vocabulary=50_000, padded_vocabulary=50_000)
     folder = write_folder(tmp_path / "m", state_dict(tiny_model(config)), config)
     source = open_model(str(folder))
     resident = []
