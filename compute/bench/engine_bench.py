@@ -75,7 +75,7 @@ def prefill_ms(engine: Engine, tokens: int, budget: Budget) -> Figure:
     def once() -> float:
         start = time.perf_counter()
         for segment in plan.segments:
-            _submit(engine, segment.state, segment.dispatches)
+            _submit(engine, segment.state, segment.dispatches, early=True)
         poll(engine.device, wait=True)
         return time.perf_counter() - start
 
@@ -261,11 +261,11 @@ def _seconds(plan: Pass) -> float:
     return sum(segment.seconds for segment in plan.segments)
 
 
-def _submit(engine: Engine, state: bytes | None, work: Sequence[Dispatch]) -> None:
+def _submit(engine: Engine, state: bytes | None, work: Sequence[Dispatch], *, early: bool = False) -> None:
     if state is not None:
         engine.write_state(state)
     encoder = ComputeEncoder(engine.device)
-    encoder.run(work)
+    encoder.run(work, early=early)
     encoder.submit()
 
 

@@ -63,23 +63,24 @@ class PassBatch:
     ) -> float:
         """Submit dispatches that take about `budget_s` seconds of GPU time, at least one; returns predicted seconds.
 
-        All of them are one submission, but a new one begins where the host has to write the state in between.
+        All of them are one submission, but a new one begins where the host has to write the state in between, and the
+        first pass over a text begins while it is being encoded.
         append_results: appends the copies of the results to the submission that ends the last pass.
         """
         if self.started == 0.0:
             self.started = time.perf_counter()
         work: list[Dispatch] = []
-        spent = 0.0
+        spent, early = 0.0, False
         for part in self._slices(budget_s):
             if part.state is not None:
-                _submit(engine, work)
-                work = []
+                _submit(engine, work, early=early)
+                work, early = [], True
                 engine.write_state(part.state)
             work += part.dispatches
             spent += part.seconds
             if part.completes is not None:
                 engine.completed(part.completes)
-        _submit(engine, work, append_results if self.encoded else None)
+        _submit(engine, work, append_results if self.encoded else None, early=early)
         return spent
 
     def _slices(self, budget_s: float) -> Iterator[Slice]:
@@ -104,11 +105,13 @@ class PassBatch:
             yield Slice(segment.state if first == 0 else None, dispatches, spent - before, completes)
 
 
-def _submit(engine: Engine, work: list[Dispatch], append: Callable[[ComputeEncoder], None] | None = None) -> None:
+def _submit(
+    engine: Engine, work: list[Dispatch], append: Callable[[ComputeEncoder], None] | None = None, *, early: bool
+) -> None:
     if not work:
         return
     encoder = ComputeEncoder(engine.device)
-    encoder.run(work)
+    encoder.run(work, early=early)
     if append is not None:
         append(encoder)
     encoder.submit()

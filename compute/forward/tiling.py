@@ -57,14 +57,18 @@ class Tiles:
 
 Tiling: TypeAlias = FewRows | Tiles
 
-_FEW = 32  # rows up to which the matrix costs more than the rows
+_FEW, _SHORT = 16, 64  # rows up to which the matrix costs more than the rows, and about as much
 _BUSY = 128  # workgroups that keep most GPUs busy
+_LONG_SUM = 2048  # inputs
 
 
 def tiling_of(rows: int, inputs: int, outputs: int, workgroup_bytes: int) -> Tiling:
     """The division of a product [rows, inputs] x [inputs, outputs] on an adapter with so much workgroup memory."""
+    wide = outputs > 2 * inputs
     if rows <= _FEW:
-        return FewRows(16, 4, 64 if inputs <= 1024 else 128 if inputs <= 2048 else 256)
+        return FewRows(16, 4 if wide else 2, 128 if inputs >= _LONG_SUM else 64)
+    if rows <= _SHORT and outputs <= inputs:
+        return FewRows(16, 4, 64)
     for tiling in (Tiles(4, 1), Tiles(2, 1), Tiles(4, 4), Tiles(2, 4)):
         tiles = -(-rows // tiling.rows) * -(-outputs // tiling.outs)
         if tiles >= _BUSY and tiling.nbytes <= workgroup_bytes:

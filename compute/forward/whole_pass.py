@@ -49,7 +49,7 @@ class WholePass:
         for first, count in self._chunks(program, tokens, position, sequence, text_start):
             head = program.head if first + count == len(tokens) else ()
             encoder = ComputeEncoder(self._engine.device)
-            encoder.run([*program.body, *head])
+            encoder.run([*program.body, *head], early=True)
             encoder.submit()
         self._completed(tokens, position, sequence)
 
@@ -114,7 +114,7 @@ class WholePass:
                 yield self._read(staging)[: filled * width].reshape(filled, width)
                 filled = 0
             encoder = ComputeEncoder(engine.device)
-            encoder.run([*program.body, *head])
+            encoder.run([*program.body, *head], early=True)
             encoder.copy(source, 0, staging.buffer, 4 * filled * width, 4 * count * width)
             if first + count == len(tokens):
                 encoder.copy(source, 4 * (count - 1) * width, engine.logits_buffer, 0, 4 * width)

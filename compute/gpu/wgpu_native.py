@@ -152,8 +152,7 @@ class Timer:
         return float(last - first) * float(period) * 1e-9
 
 
-_LONG = 64  # dispatches, which take a few hundred microseconds to encode
-_FIRST = 16  # dispatches of a long list that are submitted before the others are encoded
+_PIECE = 16  # dispatches, which take about 0.1 ms to encode
 
 
 class ComputeEncoder:
@@ -163,16 +162,17 @@ class ComputeEncoder:
         self._device = device
         self._encoder = device.create_command_encoder()
 
-    def run(self, dispatches: Sequence[Dispatch], timer: Timer | None = None) -> None:
+    def run(self, dispatches: Sequence[Dispatch], timer: Timer | None = None, *, early: bool = False) -> None:
         """Append `dispatches`. Each sees what the earlier ones wrote.
 
-        timer: measures them, as one compute pass. Without it, the GPU may begin with a long list before it is complete.
+        timer: measures them, as one compute pass. early: the GPU may begin while the others are being encoded.
         """
-        if timer is None and len(dispatches) >= _LONG:
-            self._run(dispatches[:_FIRST], None)
-            self.submit()
-            self._encoder = self._device.create_command_encoder()
-            dispatches = dispatches[_FIRST:]
+        if early:
+            while len(dispatches) > _PIECE:
+                self._run(dispatches[:_PIECE], None)
+                self.submit()
+                self._encoder = self._device.create_command_encoder()
+                dispatches = dispatches[_PIECE:]
         self._run(dispatches, timer)
 
     def _run(self, dispatches: Sequence[Dispatch], timer: Timer | None) -> None:

@@ -82,11 +82,13 @@ def test_split_tiles_over_many_inputs(gpu: Gpu, inputs: int) -> None:
 
 
 def test_the_tiling_fills_a_gpu_and_its_workgroup_memory() -> None:
-    assert tiling_of(16, 3072, 768, 1 << 15) == FewRows(16, 4, 256)
+    assert tiling_of(16, 3072, 768, 1 << 15) == FewRows(16, 2, 128)
+    assert tiling_of(16, 768, 3072, 1 << 15) == FewRows(16, 4, 64)
+    assert tiling_of(64, 3072, 768, 1 << 15) == FewRows(16, 4, 64)
     assert tiling_of(256, 768, 50304, 1 << 15) == Tiles(4, 1)
     assert tiling_of(256, 3072, 768, 1 << 15) == Tiles(4, 4)
     assert tiling_of(256, 3072, 768, 16384) == Tiles(2, 4)
-    assert tiling_of(64, 768, 768, 16384) == Tiles(2, 4)
+    assert tiling_of(64, 768, 2304, 16384) == Tiles(2, 4)
     assert Tiles(2, 4).nbytes <= 16384 < Tiles(4, 4).nbytes <= 1 << 15
 
 
