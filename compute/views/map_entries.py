@@ -62,7 +62,7 @@ class MapEntries:
         for tensors in [*groups, *([tensor] for tensor in patterns)]:
             self._first.append(len(entries))
             for tensor in tensors:
-                placement = layout.placements[tensor.name]
+                placement = layout.packed_placement(tensor.name)
                 at, elements = (0, stride) if tensor.heads else (tensor.storage.shards[0].offset // 4, tensor.columns)
                 entries.append(_entry(layout, tensor, placement, at, elements))
                 fixed.append(tensor.rows is not None)

@@ -9,16 +9,18 @@ tensors.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from compute.errors import UsageError, option
 from compute.models.names import block_title
 from compute.models.registry import Registry, Tensor
 
 from .map_blocks import Down, Outside, Part, Plan, Spread, Stage, plan
-from .map_placement import Placement
+from .map_packing import Packing, packed
+from .map_placement import Placement, tiles_of
 
 ASPECT = 16 / 9
 _NEAR = 1.2  # aspect ratios within this factor are equally good
@@ -72,6 +74,16 @@ class MapLayout:
     def base(self) -> int:
         """Width and height in units of a block of the pyramid's finest level."""
         return self.grid // TILE_BLOCKS
+
+    @functools.cached_property
+    def packing(self) -> Packing:
+        """Where the pyramid keeps the tiles of each tensor."""
+        return packed({name: tiles_of(placement, self.grid) for name, placement in self.placements.items()})
+
+    def packed_placement(self, name: str) -> Placement:
+        """The placement of a tensor with its corner where the pyramid keeps it."""
+        x, y = self.packing.corners[name]
+        return replace(self.placements[name], x=x * self.grid, y=y * self.grid)
 
     def cell_of(self, name: str, row: int, column: int) -> tuple[int, int]:
         """The top left corner of a value's cell. Raises `KeyError` for a tensor that is not on Map."""

@@ -99,3 +99,8 @@ class Placement:
             self, x=self.x // wide, y=self.y // high, pitch_x=self.pitch_x // wide, pitch_y=self.pitch_y // high,
             cell_width=1, cell_height=1,
         )  # fmt: skip
+
+
+def tiles_of(placement: Placement, grid: int) -> tuple[int, int]:
+    """The number of tiles, each `grid` units square, that it covers across and down."""
+    return -(-placement.width // grid), -(-placement.height // grid)

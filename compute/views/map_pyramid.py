@@ -1,7 +1,8 @@
 """Map's pyramid: the most extreme value of each block of the plane, for the whole plane, in one texture on the GPU.
 
 Weights are added once, activations whenever there are new rows. The blocks of its levels are 1, 2, 4 and 8 times `base`
-units wide; a tile of `grid` units is a block of the coarsest level. See wgsl/map/common/tile.wgsl.
+units wide; a tile of `grid` units is a block of the coarsest level. See wgsl/map/common/tile.wgsl. The texture
+has only the tiles of tensors, packed closely (`MapLayout.packing`), because most of the plane is empty.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from compute.models.registry import Tensor
 
 from .map_entries import MapEntries, filled_extent, placement_words
 from .map_layout import TILE_BLOCKS, MapLayout
-from .map_weights import BLOCK_COST, tiles_of, weight_blocks, weight_cost
+from .map_placement import tiles_of
+from .map_weights import BLOCK_COST, weight_blocks, weight_cost
 from .patterns import PatternStore
 
 LEVELS = 4
@@ -29,8 +31,8 @@ _THREADS = 64  # per workgroup, one per tile
 
 def pyramid_bytes(layout: MapLayout) -> int:
     """GPU memory of a `MapPyramid` in bytes, including its table of owners."""
-    blocks = (layout.width // layout.base) * (layout.height // layout.base)
-    return 4 * (blocks + blocks // 2) + 2 * (layout.width // layout.grid) * (layout.height // layout.grid)
+    blocks = layout.packing.width * layout.packing.height * TILE_BLOCKS**2
+    return 4 * (blocks + blocks // 2) + 8 * (layout.width // layout.grid) * (layout.height // layout.grid)
 
 
 class MapPyramid:
@@ -44,7 +46,7 @@ class MapPyramid:
         """Allocates. Submit all work of `opening` before anything else."""
         self._engine, self.layout, self._patterns = engine, layout, patterns
         device = engine.device
-        self.width, self.height = layout.width // layout.base, layout.height // layout.base
+        self.width, self.height = TILE_BLOCKS * layout.packing.width, TILE_BLOCKS * layout.packing.height
         usage = wgpu.TextureUsage.STORAGE_BINDING | wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.COPY_SRC
         size = (self.width, self.height + self.height // 2, 1)
         self.texture = device.create_texture(label="map pyramid", size=size, format="r32uint", usage=usage)
@@ -81,7 +83,7 @@ class MapPyramid:
         peaks = self._peak_dispatch(fixed)
         yield peaks, "weights", 0.0  # the first use fills the texture with zeros, which takes a while
         for tensor in fixed:
-            placement = layout.placements[tensor.name]
+            placement = layout.packed_placement(tensor.name)
             words = placement_words(placement, *filled_extent(tensor, placement, 0))
             for work in weight_blocks(self._engine, layout, self.texture, tensor, words, most):
                 cost += work.cost
@@ -117,14 +119,17 @@ class MapPyramid:
 
     def _make_owners(self) -> wgpu.GPUTexture:
         grid, device = self.layout.grid, self._engine.device
-        owners = np.zeros((self.layout.height // grid, self.layout.width // grid), np.uint16)
+        owners = np.zeros((self.layout.height // grid, self.layout.width // grid, 4), np.uint16)
         for name, placement in self.layout.placements.items():
             (x, y), (wide, high) = (placement.x // grid, placement.y // grid), tiles_of(placement, grid)
-            owners[y : y + high, x : x + wide] = 1 + self.slots[name]
-        high, wide = owners.shape
+            left, top = self.layout.packing.corners[name]
+            tiles = owners[y : y + high, x : x + wide]
+            tiles[..., 0] = 1 + self.slots[name]
+            tiles[..., 1], tiles[..., 2] = left + np.arange(wide), top + np.arange(high)[:, np.newaxis]
+        high, wide, _ = owners.shape
         usage = wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.COPY_DST
-        texture = device.create_texture(label="map owners", size=(wide, high, 1), format="r16uint", usage=usage)
-        device.queue.write_texture({"texture": texture}, owners, {"bytes_per_row": 2 * wide}, (wide, high, 1))
+        texture = device.create_texture(label="map owners", size=(wide, high, 1), format="rgba16uint", usage=usage)
+        device.queue.write_texture({"texture": texture}, owners, {"bytes_per_row": 8 * wide}, (wide, high, 1))
         return texture
 
     # -- work for the texture
@@ -173,10 +178,10 @@ class MapPyramid:
         return first - max(first % down, first % placement.band_columns % across)
 
     def _peak_dispatch(self, tensors: list[Tensor]) -> Dispatch:
-        grid, placements = self.layout.grid, self.layout.placements
+        grid, placements, corners = self.layout.grid, self.layout.placements, self.layout.packing.corners
         boxes = [
-            [placement.x // grid, placement.y // grid, *tiles_of(placement, grid), self.slots[placement.name], 0, 0, 0]
-            for placement in (placements[tensor.name] for tensor in tensors)
+            [*corners[name], *tiles_of(placements[name], grid), self.slots[name], 0, 0, 0]
+            for name in (tensor.name for tensor in tensors)
         ]
         table = self._engine.device.create_buffer_with_data(
             data=np.asarray(boxes, np.uint32), usage=wgpu.BufferUsage.STORAGE

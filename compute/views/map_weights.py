@@ -16,7 +16,7 @@ from compute.weights.block_packs import packs_per_row
 from compute.weights.block_types import BLOCK_TYPES
 
 from .map_layout import TILE_BLOCKS, MapLayout
-from .map_placement import Placement
+from .map_placement import tiles_of
 
 _THREADS = 64  # per workgroup, one per tile
 BLOCK_COST = 8  # overhead of a block, in values that could be read in the same time
@@ -65,8 +65,3 @@ def weight_cost(layout: MapLayout, tensor: Tensor) -> float:
 
 def _tile_cost(layout: MapLayout) -> int:
     return TILE_BLOCKS**2 * (BLOCK_COST + layout.base**2)
-
-
-def tiles_of(placement: Placement, grid: int) -> tuple[int, int]:
-    """The number of tiles, each `grid` cells square, that it covers across and down."""
-    return -(-placement.width // grid), -(-placement.height // grid)

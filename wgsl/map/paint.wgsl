@@ -9,11 +9,16 @@
 // For each column (row 0) and each row (row 1) of pixels: the first block and the block after the last.
 @group(0) @binding(2) var axes: texture_2d<u32>;
 @group(0) @binding(3) var pyramid: texture_2d<u32>;
-@group(0) @binding(4) var owners: texture_2d<u32>; // for each tile: 1 + index of its tensor, 0 for none
+@group(0) @binding(4) var owners: texture_2d<u32>; // for each tile: 1 + index of its tensor, 0 for none; the tile in the pyramid
 @group(0) @binding(5) var picture: texture_storage_2d<rgba8unorm, write>;
 
-fn owner_of(block: vec2u) -> u32 { return textureLoad(owners, block >> vec2u(frame.level_shift), 0).x; }
-fn key_of(block: vec2u) -> u32 { return textureLoad(pyramid, vec2u(frame.level_x, frame.level_y) + block, 0).x; }
+fn tile_of(block: vec2u) -> vec4u { return textureLoad(owners, block >> vec2u(frame.level_shift), 0); }
+// The way to the texel of `block`, which is in this tile, and to those of all blocks of the same tensor. Modulo 2^32.
+fn offset_of(tile: vec4u, block: vec2u) -> vec2u {
+    let shift = vec2u(frame.level_shift);
+    return vec2u(frame.level_x, frame.level_y) + ((tile.yz - (block >> shift)) << shift);
+}
+fn key_at(texel: vec2u) -> u32 { return textureLoad(pyramid, texel, 0).x; }
 
 // The key of the value that a pixel shows, and the index of its tensor.
 struct Shown {
@@ -21,19 +26,22 @@ struct Shown {
     slot: u32,
 }
 
-// The most extreme of the blocks from `low` to `high`, which all belong to the tensor `owner` or its gaps.
-fn most_inside(owner: u32, low: vec2u, high: vec2u) -> Shown {
+// The most extreme of the blocks from `low`, which is in `tile`, to `high`: all belong to one tensor or its gaps.
+fn most_inside(tile: vec4u, low: vec2u, high: vec2u) -> Shown {
     // Most pixels are at most two blocks wide and high. Loading a block twice is faster than counting them.
+    let offset = offset_of(tile, low);
+    let first = low + offset;
+    let last = high + offset;
     var key = max(
-        max(key_of(low), key_of(vec2u(high.x, low.y))),
-        max(key_of(vec2u(low.x, high.y)), key_of(high)),
+        max(key_at(first), key_at(vec2u(last.x, first.y))),
+        max(key_at(vec2u(first.x, last.y)), key_at(last)),
     );
-    if (any(high > low + 1u)) {
-        for (var y = low.y; y <= high.y; y++) {
-            for (var x = low.x; x <= high.x; x++) { key = max(key, key_of(vec2u(x, y))); }
+    if (any(last > first + 1u)) {
+        for (var y = first.y; y <= last.y; y++) {
+            for (var x = first.x; x <= last.x; x++) { key = max(key, key_at(vec2u(x, y))); }
         }
     }
-    return Shown(key, owner - 1u);
+    return Shown(key, tile.x - 1u);
 }
 
 // The magnitude that has the brightest color in a tensor.
@@ -47,9 +55,11 @@ fn most_of_several(low: vec2u, high: vec2u) -> Shown {
     var rank = -1.0;
     for (var y = low.y; y <= high.y; y++) {
         for (var x = low.x; x <= high.x; x++) {
-            let owner = owner_of(vec2u(x, y));
+            let block = vec2u(x, y);
+            let tile = tile_of(block);
+            let owner = tile.x;
             if (owner == 0u) { continue; }
-            let key = key_of(vec2u(x, y));
+            let key = key_at(block + offset_of(tile, block));
             if (key <= KEPT_FREE) {
                 most.key = max(most.key, key);
                 continue;
@@ -77,13 +87,14 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
         let high = vec2u(across.y, down.y) - 1u;
         // Tensors are rectangles: a tensor with two opposite corners also has everything between them. If blocks are
         // smaller than a tile, a pixel has at most two per axis, so they lie on the tiles of its four corners.
-        let owner = owner_of(low);
-        let other = owner_of(high);
+        let tile = tile_of(low);
+        let owner = tile.x;
+        let other = tile_of(high).x;
         var shown = Shown(NO_CELL, 0u);
         if (owner != 0u && owner == other) {
-            shown = most_inside(owner, low, high);
-        } else if (frame.level_shift == 0u || owner + other + owner_of(vec2u(low.x, high.y))
-            + owner_of(vec2u(high.x, low.y)) > 0u) {
+            shown = most_inside(tile, low, high);
+        } else if (frame.level_shift == 0u || owner + other + tile_of(vec2u(low.x, high.y)).x
+            + tile_of(vec2u(high.x, low.y)).x > 0u) {
             shown = most_of_several(low, high);
         }
         if (shown.key == KEPT_FREE) { color = frame.mapping.unfilled; }
