@@ -45,3 +45,6 @@ def _import() -> None:
         import pygfx  # noqa: F401
     finally:
         wgpu.preconfigure_default_device = original
+    from .shared_texture import load_font_index_on_demand
+
+    load_font_index_on_demand()

@@ -8,7 +8,7 @@ import wgpu
 
 from atlas_viewer.state.camera import View
 
-from .shared_texture import adopt, drawn_color
+from .shared_texture import adopt, drawn_color, leave_out_picking
 
 _TARGET_STEP = 512  # pixels; the target's sides are multiples of this
 
@@ -82,3 +82,4 @@ class ViewRenderer:
         self._renderer = gfx.WgpuRenderer(
             adopt(target, "physical"), pixel_scale=1, pixel_filter="nearest", ppaa="none", enable_events=False
         )
+        leave_out_picking(self._renderer)
