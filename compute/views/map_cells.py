@@ -33,7 +33,7 @@ class _Painter:
     first_row: int
     end_row: int
     slot: int  # index of its parameters
-    packs: int  # per row; with `tile`, see wgsl/map/common/values.wgsl
+    packs: int  # per row; with `tile`, see wgsl/common/values.wgsl
     tile: int
     dispatch: Dispatch
 
@@ -149,7 +149,7 @@ def _bits(value: float) -> int:
 
 
 def painting_kind(tensor: Tensor) -> tuple[str, str, bool]:
-    """`storage` and `dtype` in wgsl/map/common/values.wgsl, and `centered` in wgsl/map/common/center.wgsl.
+    """`storage` and `dtype` in wgsl/common/values.wgsl, and `centered` in wgsl/map/common/center.wgsl.
 
     Tensors with the same three share a pipeline.
     """

@@ -23,7 +23,7 @@ BLOCK_COST = 8  # overhead of a block, in values that could be read in the same 
 
 
 def packs_of(storage: TensorStorage, columns: int) -> int:
-    """`packs` in wgsl/map/common/values.wgsl for rows of `columns` values."""
+    """`packs` in wgsl/common/values.wgsl for rows of `columns` values."""
     if storage.dtype in BLOCK_TYPES:
         return packs_per_row(BLOCK_TYPES[storage.dtype], columns)
     wide = storage.kind == "texture" and storage.dtype != "f32"

@@ -18,6 +18,8 @@ from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import ComputeEncoder, Dispatch, poll
 from compute.models.registry import Tensor
 
+from .map_weights import packs_of
+
 WORDS = 84  # per record, see wgsl/statistics/common/statistics.wgsl
 _BINS, _SAMPLES, _SQUARES = 8, 72, 81
 SAMPLE_COUNT = 6
@@ -234,13 +236,12 @@ class StatisticsPass:
         parts = device.create_buffer(size=4 * WORDS * sum(counts), usage=wgpu.BufferUsage.STORAGE)
         kernel = kernels.get(
             "statistics/weight",
-            columns=tensor.columns,
             storage=storage.kind,
             dtype=storage.dtype,
-            tile=storage.tile,
             threads=_THREADS,
             histograms=self.histograms,
         )
+        shape = (tensor.columns // 4, packs_of(storage, tensor.columns), storage.tile, 0)
         work = []
         first = 0
         for shard, count, own in zip(storage.shards, counts, rows, strict=True):
@@ -248,7 +249,7 @@ class StatisticsPass:
             if isinstance(shard.resource, wgpu.GPUBuffer):
                 values = (shard.resource, shard.offset, shard.size)
             resources: dict[str, Resource] = {
-                "params": self._uniform(shard.first_row, own, first, slot), "weight": values,
+                "params": self._uniform(shard.first_row, own, first, slot, *shape), "weight": values,
                 "parts": parts, "records": self.records,
             }  # fmt: skip
             work.append(kernel.dispatch((count, 1, 1), resources))

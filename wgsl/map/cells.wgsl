@@ -1,6 +1,6 @@
 // Paints one tensor's part of Map from its values, for views with few cells per pixel or with large cells, which have
 // borders and, with `digits`, show their values as text. One thread per pixel. Gaps stay unchanged.
-{% import "map/common/values.wgsl" as values %}
+{% import "common/values.wgsl" as values %}
 {% import "map/common/center.wgsl" as centers %}
 {% include "common/numbers.wgsl" %}
 {% include "map/common/key.wgsl" %}
@@ -11,7 +11,7 @@ struct Params {
     first_row: u32, // matrix row of the shard's row 0
     end_row: u32,   // matrix row after the shard's last
     slot: u32,      // index of the tensor
-    packs: u32,     // packs per row of values, see map/common/values.wgsl
+    packs: u32,     // packs per row of values, see common/values.wgsl
     left: u32,      // bounds of the pixels that may show it
     top: u32,
     right: u32,
@@ -33,7 +33,7 @@ struct Params {
 // For each column or row of pixels, a row of the texture for each size of cells: the first cell and the cell after the
 // last; for a cell larger than a pixel, also the index of the pixel within the cell, and the cell's size in pixels.
 @group(0) @binding(3) var axes: texture_2d<u32>;
-{{ values.declare(storage, dtype, 4) }}
+{{ values.declare(storage, dtype, "params.placement.columns", 4) }}
 {{ centers.declare(centered, 9) }}
 @group(0) @binding(5) var picture: texture_storage_2d<rgba8unorm, write>;
 {% if digits %}

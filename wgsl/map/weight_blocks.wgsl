@@ -1,5 +1,5 @@
 // Writes the extremes of blocks in a part of one shard of a weight to Map's pyramid. One thread per tile.
-{% import "map/common/values.wgsl" as values %}
+{% import "common/values.wgsl" as values %}
 {% include "map/common/key.wgsl" %}
 {% include "map/common/placement.wgsl" %}
 const BASE = {{ base }}u; // width of a finest block, in units
@@ -9,13 +9,13 @@ struct Params {
     end_row: u32,   // matrix row after the shard's last
     tiles_x: u32,   // tiles of the weight, across and down
     tiles_y: u32,
-    packs: u32,     // packs per row of values, see map/common/values.wgsl
+    packs: u32,     // packs per row of values, see common/values.wgsl
     tile: u32,      // width of a weight texture, in matrix rows
     first_tile: u32, // first tile of the part
     padding: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-{{ values.declare(storage, dtype, 1) }}
+{{ values.declare(storage, dtype, "params.placement.columns", 1) }}
 @group(0) @binding(2) var pyramid: texture_storage_2d<r32uint, write>;
 {% include "map/common/tile.wgsl" %}
 

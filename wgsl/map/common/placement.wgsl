@@ -23,8 +23,7 @@ struct Location {
     row: u32,
     column: u32,
 }
-// a / b, rounded down, for a below 2^21. Integer division would be slow on adapters that execute it one thread at a time.
-fn quotient(a: u32, b: u32) -> u32 { return u32((f32(a) + 0.5) / f32(b)); }
+{% include "common/quotient.wgsl" %}
 
 // The row and column at the unit (x, y), relative to the placement's corner.
 fn locate(placement: Placement, x: u32, y: u32) -> Location {

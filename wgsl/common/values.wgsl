@@ -1,11 +1,11 @@
 {# Access to the values of a tensor whose shape is a parameter, so that tensors of all shapes share a pipeline: on
    software adapters each pipeline takes 50 ms to create. common/weight.wgsl describes the storage.
-   storage: "buffer", "texture", or "loose" for one row whose length is not a multiple of 4; dtype; binding: its number.
-   Needs `quotient` of placement.wgsl, and `params` with `placement`, `packs` (packs per row; in a buffer a pack is 4
-   values unless they are quantized) and `tile` (the texture's width in matrix rows). #}
+   storage: "buffer", "texture", or "loose" for one row whose length is not a multiple of 4; dtype; columns: an
+   expression for the values per row; binding: its number. Needs quotient.wgsl, and `params` with `packs` (packs per
+   row; in a buffer a pack is 4 values unless they are quantized) and `tile` (the texture's width in matrix rows). #}
 {% import "common/weight.wgsl" as w %}
 {% import "common/quantized.wgsl" as q %}
-{% macro declare(storage, dtype, binding) %}
+{% macro declare(storage, dtype, columns, binding) %}
 {% if storage == "loose" %}
 @group(0) @binding({{ binding }}) var<storage, read> weight: array<f32>;
 fn weight_quad(row: u32, quad: u32) -> vec4f {
@@ -22,7 +22,7 @@ fn weight_pack(row: u32, pack: u32) -> vec4u {
 @group(0) @binding({{ binding }}) var<storage, read> weight: array<vec4u>;
 fn weight_pack(row: u32, pack: u32) -> vec4u { return weight[row * params.packs + pack]; }
 {% endif %}
-{{ q.declare(dtype, "(params.placement.columns / 32u)") }}
+{{ q.declare(dtype, "(" ~ columns ~ " / 32u)") }}
 {% elif storage == "texture" %}
 @group(0) @binding({{ binding }}) var weight: texture_2d<{{ "f32" if dtype == "f32" else "u32" }}>;
 {{ w.unpack_pairs(dtype) }}
