@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import tiktoken
 
@@ -20,10 +20,10 @@ _LONG_RUN = re.compile(f"(?<![{_WHITE}])[{_WHITE}]{{{_LONG},}}")
 class BytePairs:
     """Encodes text as token ids. tiktoken does the work; long runs of white space are split here."""
 
-    def __init__(self, name: str, ranks: dict[bytes, int], special: dict[str, int]) -> None:
-        """`ranks` maps a token's bytes to its id, which is also its merge rank; `special` maps special tokens."""
-        self._name, self._ranks, self._special = name, ranks, special
-        self._pieces = tiktoken.Encoding(name, pat_str=_PIECES, mergeable_ranks=ranks, special_tokens={})
+    def __init__(self, name: str, tokens: Sequence[bytes], special: dict[str, int]) -> None:
+        """`tokens[id]` is a token's bytes; its id is also its merge rank. `special` maps special tokens."""
+        self._name, self._tokens, self._special = name, tokens, special
+        self._pieces = self._encoding(_PIECES)
         self._special_tokens = re.compile("|".join(map(re.escape, special)))
 
     def encode(self, text: str) -> list[int]:
@@ -49,7 +49,14 @@ class BytePairs:
     @functools.cached_property
     def _one_piece(self) -> tiktoken.Encoding:
         """An encoding that treats a whole text as one piece."""
-        return tiktoken.Encoding(self._name, pat_str=r"[\s\S]+", mergeable_ranks=self._ranks, special_tokens={})
+        return self._encoding(r"[\s\S]+")
+
+    def _encoding(self, pieces: str) -> tiktoken.Encoding:
+        special = set(self._special.values())
+        ranks = {token: id for id, token in enumerate(self._tokens) if id not in special}
+        made = tiktoken.Encoding(self._name, pat_str=pieces, mergeable_ranks=ranks, special_tokens={})
+        ranks.clear()  # the library encodes with a copy of its own; this one takes 4 MB
+        return made
 
 
 def _long_pieces(text: str) -> Iterator[tuple[int, int]]:

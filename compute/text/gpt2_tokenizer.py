@@ -20,8 +20,7 @@ class Gpt2Tokenizer(Tokenizer):
     def __init__(self, name: str, tokens: list[bytes], end_of_text: int) -> None:
         """`tokens[id]` is a token's bytes; ids are BPE merge ranks. `end_of_text` is the id of `<|endoftext|>`."""
         super().__init__(name, tokens, end_of_text, special=frozenset([end_of_text]))
-        ranks = {token: id for id, token in enumerate(tokens) if id != end_of_text}
-        self._pairs = BytePairs(name, ranks, {END_OF_TEXT: end_of_text})
+        self._pairs = BytePairs(name, tokens, {END_OF_TEXT: end_of_text})
 
     def _ids(self, text: str) -> list[int]:
         return self._pairs.encode(text)
