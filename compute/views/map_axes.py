@@ -58,6 +58,24 @@ class Axes:
         )
         return shown
 
+    def block_pixels(self, boxes: np.ndarray, block: int) -> np.ndarray:
+        """Left, top, right and bottom [n, 4] of the pixels that show blocks of the boxes, given as for `visible`.
+
+        block: the size of a block in units, as given to `axis`.
+        """
+        across, down = self._tables["across", 1], self._tables["down", 1]
+        lefts, tops = boxes[:, 0] // block, boxes[:, 1] // block
+        rights, bottoms = -(-boxes[:, 2] // block), -(-boxes[:, 3] // block)
+        return np.stack(
+            [
+                np.searchsorted(across[:, 1], lefts, side="right"),
+                np.searchsorted(down[:, 1], tops, side="right"),
+                np.searchsorted(across[:, 0], rights, side="left"),
+                np.searchsorted(down[:, 0], bottoms, side="left"),
+            ],
+            axis=1,
+        )
+
     def rows(self, placement: Placement) -> tuple[int, int]:
         """The rows of `table` for the cells of a tensor, across and down."""
         return self._rows["across", placement.cell_width], self._rows["down", placement.cell_height]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import struct
 from collections.abc import Iterator
 
@@ -20,7 +19,9 @@ from .map_axes import Axes, cell_sizes
 from .map_cells import CellPainters, painting_kind
 from .map_digits import powers_of_ten
 from .map_layout import MapLayout
+from .map_placement import Placement
 from .map_pyramid import LEVELS, MapPyramid, pyramid_bytes
+from .map_tiles import TilePainter
 from .map_view import MapView, level_of
 from .palettes import ColorMapping, canvas_of, color_mapping_bytes, range_table
 from .patterns import PatternStore, pattern_buffers
@@ -67,7 +68,9 @@ class MapPass:
         self._center_readback: AsyncReadback[tuple[float, float]] = AsyncReadback(device, "center of the logits")
         self.texture: wgpu.GPUTexture | None = None
         self._axes: wgpu.GPUTexture | None = None
-        self._paint: Dispatch | None = None
+        self._painter: TilePainter | None = None
+        self._painted: object = None  # what the picture depends on besides the values; None if it shows cells
+        self._changing: list[Dispatch] | None = None  # paint what a pass can change in that picture
         self._cells: CellPainters | None = None
 
     @classmethod
@@ -162,14 +165,27 @@ class MapPass:
     ) -> wgpu.GPUTexture:
         """Paint width x height pixels of `view`, from pixel row `top` on, and return `texture`.
 
-        Submits the work without waiting; `timer` measures it.
+        Of the picture that was painted before, only the tiles that a pass can change are painted again, but all of them
+        with a `timer`, which measures the work. Submits without waiting.
         """
         self._resize(width, height)
-        assert self._paint is not None
-        layout = self.layout
+        assert self.texture is not None
+        assert self._painter is not None
+        layout, mapping = self.layout, self._mapping
         level = level_of(view.scale, layout.base, LEVELS)
         block = 1 if level is None else layout.base << level
+        wanted = (view, width, height, top, mapping)
+        again = level is not None and wanted == self._painted and timer is None
+        if again and self._changing is not None:
+            _submit(self.engine.device, self._changing)
+            return self.texture
         axes = Axes(view, width, height, layout, block, top, self._sizes if level is None else ())
+        self._painted, self._changing = (None if level is None else wanted), None
+        if again and mapping.span_scale == "tensor":  # with one range for all tensors, all colors can change
+            changing = self._painter.of(self._changing_tensors(), axes, block)
+            self._changing = [changing] if changing is not None else []
+            _submit(self.engine.device, self._changing)
+            return self.texture
         self._write_axes(axes)
         self._write_frame(width, height, level)
         if level is None:
@@ -177,10 +193,15 @@ class MapPass:
             assert self._cells is not None
             work = self._cells.work(axes)
         else:
-            work = [dataclasses.replace(self._paint, groups=(-(-width // 8), -(-height // 8), 1))]
+            work = [self._painter.all]
         _submit(self.engine.device, work, timer)
-        assert self.texture is not None
         return self.texture
+
+    def _changing_tensors(self) -> Iterator[Placement]:
+        """Where the tensors are whose blocks `update` changes."""
+        for tensor in self.engine.registry:
+            if tensor.kind != "weight" and tensor.name in self.layout.placements:
+                yield self.layout.placements[tensor.name]
 
     def read(self) -> np.ndarray:
         """The latest picture, opaque, uint8 [height, width, 4]. Blocks, so never call it inside a frame."""
@@ -226,7 +247,8 @@ class MapPass:
             "ranges": self._ranges,
         }  # fmt: skip
         bound = {**shared, "pyramid": pyramid.texture, "owners": pyramid.owners}
-        self._paint = self.engine.kernels.get("map/paint", tensors=len(pyramid.slots)).dispatch((1, 1, 1), bound)
+        paint = self.engine.kernels.get("map/paint", tensors=len(pyramid.slots))
+        self._painter, self._painted = TilePainter(device, paint, bound, (width, height)), None
         written: dict[str, Resource] = {"glyphs": self._glyphs, "powers": self._powers}
         self._cells = CellPainters(self.engine, self.layout, self.patterns, shared, written, pyramid.center)
 

@@ -1,4 +1,5 @@
-// Paints Map from its pyramid: a pixel shows the most extreme block under it. One thread per pixel.
+// Paints tiles of Map from its pyramid: a pixel shows the most extreme block under it. A workgroup per tile of 8 x 8
+// pixels, a thread per pixel.
 {% include "common/numbers.wgsl" %}
 {% include "map/common/key.wgsl" %}
 {% include "strip/common/color.wgsl" %}
@@ -11,6 +12,7 @@
 @group(0) @binding(3) var pyramid: texture_2d<u32>;
 @group(0) @binding(4) var owners: texture_2d<u32>; // for each tile: 1 + index of its tensor, 0 for none; the tile in the pyramid
 @group(0) @binding(5) var picture: texture_storage_2d<rgba8unorm, write>;
+@group(0) @binding(6) var<storage, read> tiles: array<u32>; // to paint: column and, in the upper half, row
 
 fn tile_of(block: vec2u) -> vec4u { return textureLoad(owners, block >> vec2u(frame.level_shift), 0); }
 // The way to the texel of `block`, which is in this tile, and to those of all blocks of the same tensor. Modulo 2^32.
@@ -77,7 +79,14 @@ fn most_of_several(low: vec2u, high: vec2u) -> Shown {
 }
 
 @compute @workgroup_size(8, 8)
-fn main(@builtin(global_invocation_id) id: vec3u) {
+fn main(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_id) thread: vec3u,
+) {
+    let number = group.x + group.y * groups.x;
+    if (number >= arrayLength(&tiles)) { return; }
+    let id = 8u * vec2u(tiles[number] & 0xffffu, tiles[number] >> 16u) + thread.xy;
     if (id.x >= frame.width || id.y >= frame.height) { return; }
     let across = textureLoad(axes, vec2u(id.x, 0u), 0);
     let down = textureLoad(axes, vec2u(id.y, 1u), 0);
@@ -103,5 +112,5 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
             color = strip_color(extreme_value(shown.key), peak_of(shown.slot, frame.mapping), range, frame.mapping);
         }
     }
-    textureStore(picture, id.xy, color);
+    textureStore(picture, id, color);
 }

@@ -100,6 +100,34 @@ def test_new_rows_appear_in_their_cells() -> None:
             assert_same(*pictures(passes, plane, view))
 
 
+@pytest.mark.parametrize("scale", ["tensor", "all"])
+def test_a_picture_that_is_painted_again_is_the_same_as_a_new_one(stories: Engine, scale: str) -> None:
+    layout = map_layout(stories.registry, 32)
+    kept, fresh = (MapPass.load(stories, DIGITS, layout) for _ in range(2))
+    activation = layout.placements["h.2.mlp.gelu"]
+    width, height = 301, 203
+    visible = [
+        MapView(-50.5, -31, layout.width / 280),
+        MapView(activation.x - 99, activation.y - 333, layout.base * 1.7),
+    ]
+    for passes in (kept, fresh):
+        passes.set_color_mapping(ColorMapping(span_scale=scale))
+    for view in visible:
+        replay_of(stories, [1, 2, 3], cached=0).go(0)
+        kept.update()
+        before = (kept.draw(view, width, height), kept.read())[1]
+        # Twice: the tiles are chosen by the first repetition, and known to the second.
+        for tokens in ([1, 2, 3, 4], [1, 2, 3, 4, 5], [9, 8]):
+            replay_of(stories, tokens, cached=0).go(0)
+            kept.update()
+            fresh.update()
+            kept.draw(view, width, height)
+            fresh.draw(MapView(0, 0, 100), width, height)
+            fresh.draw(view, width, height)
+            np.testing.assert_array_equal(kept.read(), fresh.read())
+            assert (kept.read() != before).any(), "the pass must be visible"
+
+
 @pytest.mark.parametrize("vocabulary", [1, 5, 26, 131])
 @pytest.mark.parametrize("bad", [False, True])
 def test_logits_are_shown_relative_to_their_mean(vocabulary: int, bad: bool) -> None:
