@@ -13,22 +13,26 @@ from typing import Any
 
 from atlas_viewer.app.canvas import open_picture
 from atlas_viewer.app.viewer import Viewer
+from atlas_viewer.media.svg import svg
 from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.state import proof
 from atlas_viewer.state.state import State
-from compute.bench import engine_bench, torch_bench
+from compute.bench import engine_bench, llama_bench, torch_bench
+from compute.bench.figures import read_result
 from compute.bench.measuring import Budget, Figure
 from compute.forward.engine import Engine
 from compute.generate.generator import Generation
 from compute.gpu.device import is_software
 from compute.gpu.wgpu_native import poll
+from compute.io.output_files import write_output
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import Tokenizer
-from compute.weights.checkpoint import WeightSource, open_model
+from compute.weights.checkpoint import WeightSource, model_files, model_path, open_model
 from compute.weights.model_tokenizer import tokenizer_of
 
 from . import bench_map
-from .bench_table import table
+from .bench_table import changes_json, table
+from .output_paths import check_target
 from .parser import DEFAULT_PROMPT
 from .shared import load_options, model_spec, rounded
 
@@ -39,11 +43,24 @@ _TRACED_CONTEXT = 384  # context of the traced engine: the main context plus hal
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure and print the result. Raises `AtlasError`s."""
-    if arguments.compare:
-        torch_bench.check_importable()  # before minutes are spent on the rest
+    """Measure, print the result and draw it. Raises `AtlasError`s."""
+    # Everything that can fail at once does so before minutes are spent.
+    before = None if arguments.before is None else read_result(arguments.before)
+    if arguments.out is not None:
+        reads = [*model_files(model_spec(arguments)), *([arguments.before] if arguments.before else [])]
+        check_target(arguments.out, reads, ".svg")
+    if arguments.compare == "torch":
+        torch_bench.check_importable()
+    elif arguments.compare == "llama":
+        llama_bench.check_possible(model_path(model_spec(arguments)))
     result = measure(arguments)
-    print(json.dumps(result, allow_nan=False) if arguments.json else table(result))
+    if before is not None:
+        result["changes"] = changes_json(before, result)
+    print(json.dumps(result, allow_nan=False) if arguments.json else table(result, before))
+    if arguments.out is not None:
+        from atlas_viewer.export.bench_picture import bench_picture
+
+        write_output(arguments.out, svg(bench_picture(result, before)))
     return 0
 
 
@@ -66,12 +83,28 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         source.close()
     result["peak_host_mb"] = rounded(engine_bench.peak_host_mb())  # before PyTorch is loaded
     gc.collect()
-    if arguments.compare:
+    if arguments.compare == "torch":
         _report_progress("PyTorch")
         main = min(engine_bench.MAIN_SIZE, context)
         result["torch"] = torch_bench.compare(source.config, result["weights"], main, budget, software=software)
         result["ratios"] = torch_bench.ratios(result["decode_tokens_per_second"], result["torch"])
+    elif arguments.compare == "llama":
+        _report_progress("llama.cpp")
+        result["llama"] = _llama(arguments, result, software=software)
     return result
+
+
+def _llama(arguments: argparse.Namespace, result: dict[str, Any], *, software: bool) -> dict[str, Any]:
+    """The figures of llama.cpp for what this adapter has measured, and the ratios."""
+    path = model_path(model_spec(arguments))
+    assert path is not None  # checked before
+    prefill = [int(n) for n, ms in result["prefill"].items() if ms is not None]
+    decode = {int(n): result["counts"]["decode"][n] for n, rate in result["decode"].items() if rate is not None}
+    llama = llama_bench.compare(path, prefill, decode, quick=arguments.quick, software=software)
+    ratios = llama_bench.ratios(result["prefill"], result["decode"], llama)
+    for figures in (llama["prefill"], llama["decode"], ratios["prefill"], ratios["decode"]):
+        figures.update({n: rounded(value) for n, value in figures.items()})
+    return llama | {"ratios": ratios}
 
 
 def _plain(engine: Engine, tokenizer: Tokenizer, budget: Budget) -> dict[str, Any]:

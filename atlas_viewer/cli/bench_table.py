@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from atlas_viewer.state import proof
 from compute.bench import torch_bench
+from compute.bench.figures import changes
+from compute.io.escape import one_line
+
+from .shared import rounded
 
 
-def table(result: dict[str, Any]) -> str:
-    """The result as a human-readable table."""
+def table(result: dict[str, Any], before: Mapping[str, Any] | None = None) -> str:
+    """The result as a human-readable table. before: an earlier result; a table of the differences follows."""
     main, (width, height) = result["prefill_tokens"], result["frame_size"]
     rows = [
         ("adapter", result["adapter"]),
@@ -30,8 +34,11 @@ def table(result: dict[str, Any]) -> str:
         ("memory", f"{_shown(result['peak_host_mb']):>9}  MB of host memory at peak"),
         ("", f"{_shown(result['gpu_mb']):>9}  MB of GPU memory, untraced"),
     ]
-    rows += torch_rows(result)
-    return "\n".join(f"{name:<14}{text}" for name, text in rows)
+    rows += [*torch_rows(result), *llama_rows(result)]
+    lines = [f"{name:<14}{text}" for name, text in rows]
+    if before is not None:
+        lines += ["", *change_lines(before, result)]
+    return "\n".join(lines)
 
 
 def proof_text(proved: dict[str, Any] | None) -> str:
@@ -53,6 +60,43 @@ def torch_rows(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
             ratio = result["ratios"].get(precision, {}).get(kind)
             compared = "" if ratio is None else f"; ours {ours}, {_shown(ratio)} times that"
             yield f"  {precision}", f"{rate:>9}  {label}{compared}"
+
+
+def llama_rows(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The table's rows about llama.cpp, if it was measured."""
+    llama = result.get("llama")
+    if llama is None:
+        return
+    yield "llama.cpp", f"{llama['version']} on {llama['device']}"
+    for kind, what, unit in (("prefill", "tokens", "ms"), ("decode", "tokens of context", "tokens/s")):
+        theirs, ratios = llama[kind], llama["ratios"][kind]
+        yield f"  {kind}", "".join(f"{n:>9}" for n in theirs) + f"  {what}"
+        yield "", "".join(f"{_shown(value):>9}" for value in theirs.values()) + f"  {unit}"
+        yield "", "".join(f"{_shown(ratios.get(n)):>9}" for n in theirs) + "  times as fast: ours"
+
+
+def change_lines(before: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[str]:
+    """Figures of both results side by side, with the change in percent."""
+    yield f"before: {one_line(before['model'])}, {one_line(before['weights'])} on {one_line(before['adapter'])}"
+    yield f"{'':<50}{'before':>10}{'now':>10}{'change':>9}"
+    for change in changes(before, result):
+        what = f"{change.group.title}, {change.figure.label}"
+        numbers = f"{_shown(change.before):>10}{_shown(change.now):>10}{change.percent:>+8.1f}%"
+        yield f"{what:<40}{change.group.unit:>10}{numbers}{f'  {change.verdict}' if change.verdict else ''}"
+
+
+def changes_json(before: Mapping[str, Any], result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Those differences as plain JSON values."""
+    return [
+        {
+            "figure": change.figure.name,
+            "unit": change.group.unit,
+            "before": change.before,
+            "now": change.now,
+            "percent": rounded(change.percent),
+        }
+        for change in changes(before, result)
+    ]
 
 
 def _map_rows(maps: dict[str, Any], width: int, height: int) -> list[tuple[str, str]]:

@@ -219,7 +219,16 @@ def _add_bench(bench: argparse.ArgumentParser) -> None:
     bench.add_argument(
         "--quick", action="store_true", help="repeat fewer times: about one second per figure instead of five"
     )
-    bench.add_argument("--compare", choices=("torch",), help="also measure PyTorch, and print the ratios")
+    bench.add_argument(
+        "--compare",
+        choices=("torch", "llama"),
+        help="also measure PyTorch with a model of the same sizes, or llama.cpp with the same GGUF file (by its"
+        " llama-bench, which must be on the PATH), and print the ratios",
+    )
+    bench.add_argument(
+        "--before", type=file_path, metavar="F.json", help="an earlier output of bench --json, to show what has changed"
+    )
+    bench.add_argument("--out", type=file_path, metavar="F.svg", help="also draw the figures as a picture")
     add_context(bench)
     add_size(bench.add_argument, "size of the frame")
 

@@ -138,10 +138,16 @@ def test_counts_are_reported(report: dict[str, Any]) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_table_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_table_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str], report: dict[str, Any]) -> None:
     model = tiny_checkpoint(tmp_path / "tiny.bin", TINY)
-    assert main(["bench", "--quick", "--model", str(model), "--size", "64x64"]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    before, out = tmp_path / "before.json", tmp_path / "speed.svg"
+    before.write_text(json.dumps(report))
+    files = ["--before", str(before), "--out", str(out)]
+    assert main(["bench", "--quick", "--model", str(model), "--size", "64x64", *files]) == 0
+    lines, changes = (part.splitlines() for part in capsys.readouterr().out.split("\n\n"))
+    assert changes[0].startswith("before: tiny.bin, f32 on ")
+    assert any(line.startswith("Prefill, 16 tokens ") for line in changes)
+    assert b"<title>Speed of tiny.bin</title>" in out.read_bytes()
     values = [line[14:] for line in lines]
     assert [line.split()[0] for line in lines if line[0] != " "] == [
         "adapter", "self-test", "model", "prefill", "decode", "atlas", "statistics", "frame", "map", "memory"
@@ -166,8 +172,18 @@ def test_an_impossible_context_is_reported_in_one_line(capsys: pytest.CaptureFix
     assert capsys.readouterr() == ("", "atlas-viewer: --context 513: must be from 1 to 512, the model's positions\n")
 
 
+def test_a_picture_never_replaces_what_the_command_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = tmp_path / "before.svg"
+    before.write_text('{"adapter": "a", "model": "m", "weights": "f32"}')
+    assert main(["bench", "--before", str(before), "--out", str(before)]) == 1
+    assert "this command reads it; choose another path" in capsys.readouterr().err
+    assert main(["bench", "--out", str(tmp_path / "speed.png")]) == 2
+    assert capsys.readouterr().err.endswith("speed.png: the output is SVG; give a name that ends in .svg\n")
+
+
 def test_arguments() -> None:
     arguments = parse(["bench"])
+    assert (arguments.before, arguments.out) == (None, None)
     assert (arguments.json, arguments.quick, arguments.compare, arguments.context, arguments.size) == (
         False,
         False,
