@@ -96,6 +96,10 @@ def test_new_glyphs_leave_earlier_ones_as_they_were(canvas: PictureCanvas, gui: 
 
     before = drawn(canvas, gui, lambda shapes: text(shapes, 13, "abc"))
     assert before.max() > 200
+
+    def letters(size: float) -> Callable[[imgui.ImDrawList], None]:
+        return lambda shapes: text(shapes, size, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOP")
+
     for size in range(14, 60):  # enough for a larger texture
-        drawn(canvas, gui, lambda shapes, size=size: text(shapes, size, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOP"))
+        drawn(canvas, gui, letters(size))
     assert (drawn(canvas, gui, lambda shapes: text(shapes, 13, "abc")) == before).all()
