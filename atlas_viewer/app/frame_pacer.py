@@ -39,6 +39,11 @@ class FramePacer:
         return self._frame
 
     @property
+    def per_second(self) -> float:
+        """Frames per second at that rate; 0 if unknown."""
+        return 1 / self._frame if self._frame else 0.0
+
+    @property
     def display_interval(self) -> float:
         """Shortest time, in seconds, between two updates of Strip or Map while a run is generating.
 

@@ -161,8 +161,7 @@ class Viewer:
         imgui.set_current_context(self._gui.imgui_context)
         imgui.get_io().delta_time = min(max(interval, 1e-4), 0.1)
         self._pace.frame(interval, self.state.busy, self.state.patching.busy, self.state.pass_seconds)
-        self.state.frame_ms = 1e3 * self._pace.frame_s
-        self.state.fps = 1 / self._pace.frame_s if self._pace.frame_s else 0.0
+        self.state.frame_ms, self.state.fps = 1e3 * self._pace.frame_s, self._pace.per_second
         if not self._frames:
             self._settle()
         self._frames += 1
@@ -174,6 +173,7 @@ class Viewer:
             self._answer(self.controller)
             self._saving.frame(self.controller)
             self._advance(self.controller, now)
+        self.state.pace.frame(now, interval if self._pace.frame_s else 0.0, self.state.run if self.state.busy else None)
         theme.follow(self.state.ui)
         if self._touched:
             # Measured from now, not from the event: this frame may be late, and what its panels change shows only in

@@ -28,6 +28,7 @@ from .inspection import Inspection
 from .lens_view import LensView
 from .map_state import MapState
 from .model_choice import ModelChoices
+from .pace import Pace
 from .patching_view import PatchingView
 from .prompt_history import History
 from .recording_state import RecordingState
@@ -105,6 +106,7 @@ class State:
     chosen: int | None = None  # index of the step whose logits are shown; None for the latest
     fps: float = 0.0
     frame_ms: float = 0.0
+    pace: Pace = field(default_factory=Pace)
     messages: list[str] = field(default_factory=list)
     requests: deque[Request] = field(default_factory=deque)
     camera: StripCamera = field(default_factory=StripCamera)  # as recordings keep it; `strip` has what is shown

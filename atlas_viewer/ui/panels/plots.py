@@ -13,6 +13,8 @@ from atlas_viewer.ui import theme
 
 from .widgets import packed
 
+_SEPARATE = 3  # width of a bar in pixels, from which on there is a gap to the next
+
 
 def histogram(
     counts: Sequence[float], corner: ImVec2, width: float, height: float, color: ImVec4, alpha: float
@@ -28,6 +30,23 @@ def histogram(
             left = corner.x + index * bar
             top = floor - max(1.0, height * math.sqrt(count / most))
             canvas.add_rect_filled(ImVec2(left, top), ImVec2(left + max(bar, 1.0), floor), ink)
+
+
+def bars(heights: Sequence[float], size: ImVec2) -> None:
+    """Draw bars with heights from 0 to 1 side by side, in a widget of `size`; those of height 1 have another color."""
+    corner = imgui.get_cursor_screen_pos()
+    left, floor = corner.x, corner.y + size.y
+    canvas = imgui.get_window_draw_list()
+    canvas.add_rect_filled(corner, ImVec2(left + size.x, floor), packed(theme.now.back_deep), theme.em(0.13))
+    imgui.dummy(size)
+    normal, full = packed(theme.now.accent, 0.75), packed(theme.now.text)
+    step, high = size.x / len(heights), size.y - theme.em(0.13)
+    wide = step - 1 if step >= _SEPARATE else step
+    for index, height in enumerate(heights):
+        if height:
+            x = left + index * step
+            top = floor - max(1.0, high * height)
+            canvas.add_rect_filled(ImVec2(x, top), ImVec2(x + wide, floor), full if height >= 1 else normal)
 
 
 def ticks(axis: RangeAxis, left: float, right: float, top: float, *, plate: float = 0.0) -> None:

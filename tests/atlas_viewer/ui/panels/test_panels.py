@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from imgui_bundle import ImVec2, imgui
 
+from atlas_viewer.state.pace import BINS, TimeGraph
 from atlas_viewer.state.quoting import percent
 from atlas_viewer.state.requests import Generate, Stop, Use
 from atlas_viewer.state.runs import Run
@@ -106,6 +107,22 @@ def test_status_shows_model_and_run(screen: Screen, state: State) -> None:
     assert screen.shows("End of text")
     assert screen.shows("rank 2, 4.210 %")
     assert end_of_text_rank(step) is None
+
+
+def test_status_has_graphs_of_recent_times(screen: Screen, state: State) -> None:
+    assert not screen.shows("Frame, ms")
+    graph = TimeGraph((0.0,) * (BINS - 2) + (0.5, 1.0), 20.25, 400.0, 81.0)
+    state.pace.frames = graph
+    screen.frame()
+    assert screen.shows("Frame, ms")
+    assert screen.shows("median 20.2, slowest 400")
+    assert not screen.shows("Token, ms")
+    state.pace.frames, state.pace.tokens = None, graph
+    screen.frame()
+    assert screen.shows("Token, ms")
+    state.live = False  # pictures show nothing that varies between launches
+    screen.frame()
+    assert not screen.shows("Token, ms")
 
 
 def test_messages_are_shown_until_dismissed(screen: Screen, state: State) -> None:
