@@ -11,8 +11,14 @@ import pytest
 
 from atlas_viewer.cli import bench_table
 from atlas_viewer.cli.main import main
-from compute.bench import llama_bench
+from compute.bench import engine_bench, llama_bench
+from compute.bench.measuring import Budget
 from compute.errors import AtlasError
+from compute.models.config import ModelConfig
+
+from helpers.json_schemas import errors
+from helpers.make_gguf import gpt2_metadata, gpt2_tensors, write_gguf
+from helpers.make_models import tiny_model
 
 ANSWERS = """
 def tests(prompts, tokens, depth):
@@ -153,3 +159,26 @@ def test_the_answer_of_a_real_llama_bench_is_read(program: Any) -> None:
     program(f"print({json.dumps([test])!r})")
     llama = llama_bench.compare(Path("m.gguf"), [16], {}, quick=True, software=False)
     assert (llama["device"], llama["prefill"]) == ("a CPU", {"16": pytest.approx(5e-6)})
+
+
+@pytest.mark.gpu
+def test_the_command_shows_both(
+    program: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = ModelConfig(layers=1, heads=2, channels=32, positions=32, vocabulary=50257, padded_vocabulary=50257)
+    path, out = tmp_path / "small.gguf", tmp_path / "speed.svg"
+    write_gguf(path, gpt2_metadata(config), gpt2_tensors(tiny_model(config), ("q4_0", "q8_0", "q5_1")))
+    log = program(ANSWERS)
+    monkeypatch.setattr(engine_bench, "QUICK", Budget(seconds=0.05, longest=10.0, warm_up=0.01))
+    command = ["bench", "--quick", "--json", "--compare", "llama", "--model", str(path), "--out", str(out)]
+    assert main([*command, "--size", "64x64"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert errors("bench", result) == []
+    assert log.read_text().startswith(f"-m {path} -r 2 -ngl ")
+    llama = result["llama"]
+    assert list(llama["prefill"]) == list(llama["decode"]) == ["16", "32"]
+    for n, ratio in llama["ratios"]["prefill"].items():
+        assert ratio == pytest.approx(llama["prefill"][n] / result["prefill"][n], rel=1e-5)
+    for n, ratio in llama["ratios"]["decode"].items():
+        assert ratio == pytest.approx(result["decode"][n] / llama["decode"][n], rel=1e-5)
+    assert b"llama.cpp 6123 (abc1234)" in out.read_bytes()
