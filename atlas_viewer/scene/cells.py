@@ -25,11 +25,11 @@ class Cells(gfx.WorldObject):
 
 
 class CellsMaterial(gfx.Material):
-    """Blended in the order of the scene, without options."""
+    """Drawn in the order of the scene over what is behind it, without options."""
 
     def __init__(self) -> None:
         super().__init__(
-            pick_write=False, alpha_mode="blend", depth_test=False, depth_write=False, render_queue=BACKGROUND
+            pick_write=False, alpha_mode="solid", depth_test=False, depth_write=False, render_queue=BACKGROUND
         )
 
 

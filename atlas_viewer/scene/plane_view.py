@@ -61,7 +61,7 @@ class PlaneView(gfx.Group):
         assert isinstance(scene, gfx.Scene)
         for other in scene.children:
             other.visible = other is self
-        return self._renderer.draw(scene, view, width, height)
+        return self._renderer.draw(scene, view, width, height, depth=bool(self.objects.children))
 
     def pixels(self) -> np.ndarray:
         """The latest picture, uint8 [height, width, 4]. Waits for the GPU."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pygfx as gfx
 import wgpu
+from pygfx.renderers.wgpu.engine.blender import Blender
 
 
 def adopt(native: wgpu.GPUTexture, colorspace: str) -> gfx.Texture:
@@ -26,15 +27,38 @@ def adopt(native: wgpu.GPUTexture, colorspace: str) -> gfx.Texture:
     return texture
 
 
+def picture_renderer() -> gfx.WgpuRenderer:
+    """A renderer for `render(..., flush=False)`: it draws into a texture of its own, see `drawn_color`.
+
+    pygfx would also fill a texture with what is at each pixel, for picking with the mouse, and one with its depth,
+    three times the bytes of the colors. Here elements are looked up by arithmetic, and views are planes.
+    """
+    renderer = gfx.WgpuRenderer(
+        _size_only(1, 1), pixel_scale=1, pixel_filter="nearest", ppaa="none", enable_events=False
+    )
+    measure_depth(renderer, wanted=False)
+    return renderer
+
+
+def measure_depth(renderer: gfx.WgpuRenderer, *, wanted: bool) -> None:
+    """Whether objects hide what is behind them by their depth, as solids need, or by the order of drawing."""
+    renderer._blender = Blender(enable_pick=False, enable_depth=wanted)
+
+
+def resize(renderer: gfx.WgpuRenderer, width: int, height: int) -> None:
+    """Draw pictures of this size, in pixels, from now on. The renderer keeps its pipelines."""
+    renderer._target = _size_only(width, height)
+
+
+def _size_only(width: int, height: int) -> gfx.Texture:
+    # Without a flush, nothing is ever drawn into a renderer's target, and pygfx does not create it on the GPU.
+    return gfx.Texture(dim=2, size=(width, height, 1), format="rgba8unorm-srgb", colorspace="physical")
+
+
 def drawn_color(renderer: gfx.WgpuRenderer) -> wgpu.GPUTexture:
     """The texture into which `renderer` has drawn with `flush=False`: rgba8unorm-srgb, as large as its target."""
     renderer._renders_since_last_flush = 0  # as after a flush; otherwise it would collect render states forever
     return renderer._blender.get_texture("color")
-
-
-def leave_out_picking(renderer: gfx.WgpuRenderer) -> None:
-    """Draw without the texture that finds the object at a pixel: 8 bytes per pixel, which nobody reads."""
-    renderer._blender = type(renderer._blender)(enable_pick=False)
 
 
 def load_font_index_on_demand() -> None:

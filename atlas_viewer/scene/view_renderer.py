@@ -8,9 +8,7 @@ import wgpu
 
 from atlas_viewer.state.camera import View
 
-from .shared_texture import adopt, drawn_color, leave_out_picking
-
-_TARGET_STEP = 512  # pixels; the target's sides are multiples of this
+from .shared_texture import drawn_color, measure_depth, picture_renderer, resize
 
 
 class ViewRenderer:
@@ -24,17 +22,22 @@ class ViewRenderer:
         self._device, self._label = device, label
         self._camera = gfx.OrthographicCamera(maintain_aspect=False)
         self._camera.local.scale_y = -1  # y points down
-        self._size = (0, 0)
+        self._size, self._depth = (0, 0), False
         self._renderer: gfx.WgpuRenderer | None = None
-        self._target_size = (0, 0)
         self.texture: wgpu.GPUTexture | None = None
 
-    def draw(self, scene: gfx.Scene, view: View, width: int, height: int) -> wgpu.GPUTexture:
-        """Draw `view` at width x height pixels and return `texture`. Submits the work and does not wait."""
+    def draw(self, scene: gfx.Scene, view: View, width: int, height: int, *, depth: bool = False) -> wgpu.GPUTexture:
+        """Draw `view` at width x height pixels and return `texture`. Submits the work and does not wait.
+
+        depth: whether objects hide each other by their depth; otherwise the one drawn last is in front.
+        """
         if (width, height) != self._size:
             self._resize(width, height)
         assert self._renderer is not None
         assert self.texture is not None
+        if depth is not self._depth:
+            measure_depth(self._renderer, wanted=depth)
+            self._depth = depth
         self._camera.width, self._camera.height = view.width, view.height
         self._camera.local.position = (view.x + view.width / 2, view.y + view.height / 2, 0)
         # Without the flush, which would copy the whole target twice by drawing.
@@ -64,22 +67,6 @@ class ViewRenderer:
             usage=usage.TEXTURE_BINDING | usage.COPY_SRC | usage.COPY_DST,
         )
         self._size = (width, height)
-        known = self._target_size
-        if width <= known[0] and height <= known[1]:
-            return
-        # A target texture belongs to one renderer, and pygfx keeps every renderer's pipelines. With large steps,
-        # dragging a window larger creates only a few of them.
-        sides = tuple(
-            max(-(-side // _TARGET_STEP) * _TARGET_STEP, old) for side, old in zip((width, height), known, strict=True)
-        )
-        target = self._device.create_texture(
-            label=f"{self._label} target",
-            size=(*sides, 1),
-            format=wgpu.TextureFormat.rgba8unorm_srgb,
-            usage=usage.RENDER_ATTACHMENT,
-        )
-        self._target_size = (sides[0], sides[1])
-        self._renderer = gfx.WgpuRenderer(
-            adopt(target, "physical"), pixel_scale=1, pixel_filter="nearest", ppaa="none", enable_events=False
-        )
-        leave_out_picking(self._renderer)
+        if self._renderer is None:
+            self._renderer = picture_renderer()
+        resize(self._renderer, width, height)
