@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import wgpu
 
+from compute.gpu.device import is_software
 from compute.gpu.kernels import Kernels, Resource
 from compute.gpu.wgpu_native import Dispatch
 from compute.models.registry import Tensor
@@ -16,6 +17,7 @@ from compute.models.registry import Tensor
 from .strip_layout import HEIGHT, WIDTH, Span
 
 _TILE = 64  # cells that a workgroup paints
+_SOFTWARE_THREADS = 8  # of such a workgroup on a software adapter, which runs 8 or 16 threads as one vector
 _EMPTY = 0xFFFFFFFF
 _BLOCK = 16  # values per block whose extreme is kept
 _BLOCKS_FROM = 32  # values per cell from which blocks save time
@@ -162,6 +164,7 @@ class Source:
                 pool=pool,
                 numbers=numbers,
                 plain=plain,
+                threads=_SOFTWARE_THREADS if is_software(surface.kernels.device.adapter) else _TILE,
             )
             written: dict[str, Resource] = {"shown": surface.shown}
             if not numbers:

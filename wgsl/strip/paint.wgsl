@@ -1,4 +1,6 @@
-// Paints cells of Strip. A workgroup paints a tile: up to 64 consecutive cells of one span, or of a gap.
+// Paints cells of Strip. A workgroup paints a tile: up to 64 consecutive cells of one span, or of a gap. threads: 64, or
+// fewer for software adapters, on which a thread paints several cells: there a value that all threads share costs as much
+// as 8 different ones.
 // With `pool` a cell shows the most extreme value of its source range, otherwise the first one. With `numbers` it stores
 // the values instead of their colors: some drivers allow one storage texture per dispatch.
 {% include "common/numbers.wgsl" %}
@@ -67,30 +69,30 @@ fn shown_value(entry: Entry, cell: u32) -> f32 {
 }
 {% endif %}
 
-@compute @workgroup_size(64)
+@compute @workgroup_size({{ threads }})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
     let tile = tiles[group.x];
-    if (thread >= tile.count) { return; }
-    let cell = tile.first + thread;
-    let texel = vec2u(cell % WIDTH, cell / WIDTH);
+    // Everything that the cells of a tile share is loaded once.
+    let filled = tile.entry != EMPTY;
+    let entry = entries[select(0u, tile.entry, filled)];
+{% if not numbers %}
+    let style = mapping;
+    let peak = peaks[select(entry.slot, TENSORS, style.all_tensors == 1u)];
+{% if not plain %}
+    let range = ranges[entry.slot].xy;
+{% endif %}
+{% endif %}
+    for (var i = thread; i < tile.count; i += {{ threads }}u) {
+        let cell = tile.first + i;
+        let texel = vec2u(cell % WIDTH, cell / WIDTH);
 {% if numbers %}
-    var bits = 0u;
-    if (tile.entry != EMPTY) {
-        let entry = entries[tile.entry];
-        bits = bitcast<u32>(shown_value(entry, cell - entry.first));
-    }
-    textureStore(shown, texel, vec4u(bits, 0u, 0u, 0u));
+        var bits = 0u;
+        if (filled) { bits = bitcast<u32>(shown_value(entry, cell - entry.first)); }
+        textureStore(shown, texel, vec4u(bits, 0u, 0u, 0u));
 {% else %}
-    var color = mapping.ground;
-    if (tile.entry != EMPTY) {
-        let entry = entries[tile.entry];
-        let peak = peaks[select(entry.slot, TENSORS, mapping.all_tensors == 1u)];
-{% if plain %}
-        color = strip_color(shown_value(entry, cell - entry.first), peak, mapping);
-{% else %}
-        color = strip_color(shown_value(entry, cell - entry.first), peak, ranges[entry.slot].xy, mapping);
+        var color = style.ground;
+        if (filled) { color = strip_color(shown_value(entry, cell - entry.first), peak{{ "" if plain else ", range" }}, style); }
+        textureStore(picture, texel, color);
 {% endif %}
     }
-    textureStore(picture, texel, color);
-{% endif %}
 }

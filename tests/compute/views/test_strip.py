@@ -136,12 +136,14 @@ def test_paint(gpu: Gpu) -> None:
         "ranges": gpu.device.create_buffer_with_data(data=bytes(32), usage=wgpu.BufferUsage.UNIFORM),
     }  # fmt: skip
     for numbers, written in ((False, colored), (True, {"shown": bits})):
-        kernel = gpu.kernels.get("strip/paint", width=WIDTH, tensors=2, pool=False, numbers=numbers, plain=False)
+        kernel = gpu.kernels.get(
+            "strip/paint", width=WIDTH, tensors=2, pool=False, numbers=numbers, plain=False, threads=8
+        )
         gpu.run(kernel.dispatch((len(tiles), 1, 1), bindings | written))
     layout = {"bytes_per_row": WIDTH * 4, "rows_per_image": HEIGHT}
     data = gpu.device.queue.read_texture({"texture": texture}, layout, (WIDTH, HEIGHT, 1))
     cells = np.frombuffer(data, np.uint8).reshape(-1, 4).astype(int)
-    kernel = gpu.kernels.get("strip/paint", width=WIDTH, tensors=2, pool=False, numbers=False, plain=True)
+    kernel = gpu.kernels.get("strip/paint", width=WIDTH, tensors=2, pool=False, numbers=False, plain=True, threads=64)
     without = {name: value for name, value in colored.items() if name != "ranges"}
     gpu.run(kernel.dispatch((len(tiles), 1, 1), bindings | without | {"picture": plain}))
     again = gpu.device.queue.read_texture({"texture": plain}, layout, (WIDTH, HEIGHT, 1))
