@@ -117,11 +117,15 @@ def attention(
     errors.close(kept[:first], expected)
     # Float32 has fewer decimal places left for large scores.
     tolerance = KERNEL * max(1.0, (scale / 3) ** 2)
-    shape = f"{heads} heads of {size}, {context} rows in a {kind}"
-    shape += f", {kv_heads} key-value heads" if kv_heads < heads else ""
-    shape += f", window {window}" if window else ""
     kernel = "tiled" if tiled else "lanes" if lanes else "rows"
-    return errors.check(f"forward/attention_{kernel}", shape, tolerance)
+    return errors.check(f"forward/attention_{kernel}", _shape(operation, context, kind), tolerance)
+
+
+def _shape(operation: Attention, context: int, kind: str) -> str:
+    """The sizes as text."""
+    shape = f"{operation.heads} heads of {operation.head_size}, {context} rows in a {kind}"
+    shape += f", {operation.kv_heads} key-value heads" if operation.kv_heads < operation.heads else ""
+    return shape + (f", window {operation.window}" if operation.window else "")
 
 
 def chunks_of(context: int) -> list[tuple[int, int]]:

@@ -16,13 +16,10 @@ from atlas_viewer.state import proof
 from compute.errors import DeviceError
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
-from compute.forward.tiling import Tiles
 from compute.gpu.device import is_software
 from compute.gpu.kernels import Kernel, Kernels, shared_kernels
-from compute.gpu.subgroups import subgroup_lanes
 from compute.models.operations import Heads
 from compute.selftest import (
-    attention,
     attention_views,
     check,
     differences,
@@ -31,7 +28,6 @@ from compute.selftest import (
     elementwise,
     formulas,
     lookups,
-    matmul,
     norm,
     passes,
     rotary,
@@ -48,6 +44,7 @@ from compute.selftest.run import Proof, prove
 
 from helpers.command_line import Run, runner
 from helpers.mutants import Mutate, mutate
+from helpers.product_mutants import PRODUCTS_AND_ATTENTION
 
 __all__ = ["mutate"]
 
@@ -102,22 +99,6 @@ def attention_group(_: Gpu) -> Iterator[Check]:
     yield from attention_views.checks(Engine.load(loud_model(config), LoadOptions(context=70, program="rows")))
 
 
-def lanes(case: matmul.Product) -> Callable[[Gpu], Iterator[Check]]:
-    return lambda gpu: iter([matmul.product(gpu, dataclasses.replace(case, lanes=subgroup_lanes(gpu.kernels)))])
-
-
-def attention_by_lanes(*, window: int = 0) -> Callable[[Gpu], Iterator[Check]]:
-    def check(gpu: Gpu) -> Iterator[Check]:
-        chunks, lanes = attention.chunks_of(37), subgroup_lanes(gpu.kernels)
-        yield attention.attention(gpu, "texture", 3, 12, 37, chunks, window=window, lanes=lanes)
-
-    return check
-
-
-def head_rows(gpu: Gpu) -> Iterator[Check]:
-    yield matmul.head_rows(gpu, 36, 300, 20, "bf16", shards=(133,))
-
-
 def fused(_: Gpu) -> Iterator[Check | Skipped]:
     return passes.prove_pairs(SMALL, "bf16", [pair for pair in passes.PROGRAM_PAIRS if pair.name == "tiled, fused"])
 
@@ -135,16 +116,7 @@ def corrupted_engine() -> Engine:
 
 # Shader, text in it, replacement, and the checks that must fail.
 MUTANTS = (
-    ("forward/matmul_rows", "bias[out]", "1.001 * bias[out]",
-     lambda gpu: iter([matmul.product(gpu, matmul.Product(20, 36, 1))])),
-    ("forward/matmul_rows", "0.044715", "0.0449", lambda gpu: iter([matmul.gelu_extremes(gpu)])),
-    ("forward/matmul_rows", "r < state.rows", "r <= state.rows",
-     lambda gpu: iter([matmul.product(gpu, matmul.Product(36, 20, 16, valid=5))])),
-    ("forward/matmul_lanes", "bias[out]", "1.001 * bias[out]", lanes(matmul.Product(20, 36, 1, "texture"))),
-    ("forward/matmul_lanes", "subgroupBroadcast(x0, 1u)", "subgroupBroadcast(x0, 2u)",
-     lanes(matmul.Product(36, 20, 4, "texture", "bf16"))),
-    ("forward/matmul_lanes", "min(lane, 0u)", "1u", lanes(matmul.Product(36, 20, 4, "texture", "f16"))),
-    ("forward/matmul_lanes", "tile.x * ROWS + 1u", "tile.x * ROWS", lanes(matmul.Product(36, 20, 16, "texture"))),
+    *PRODUCTS_AND_ATTENTION,
     ("forward/layer_norm", "1e-05", "2e-4", lambda gpu: iter([norm.layer_norm(gpu, 36, 16, 5, head=False)])),
     ("forward/layer_norm", "1e-05", "-1e9", lambda gpu: iter([norm.layer_norm(gpu, 36, 16, 5, head=False)])),
     ("forward/layer_norm", "0.01", "0.0101",
@@ -174,24 +146,8 @@ MUTANTS = (
      lambda gpu: iter([elementwise.activation(gpu, "relu", 36, 16, 5)])),  # a negative NaN becomes 0
     ("forward/activation", "id.y >= state.rows", "id.y > state.rows",
      lambda gpu: iter([elementwise.activation(gpu, "relu", 36, 16, 5)])),
-    ("forward/matmul_rows", "select(v, 0.0,", "select(v, 0.001,",
-     lambda gpu: iter([matmul.product(gpu, matmul.Product(36, 20, 16, epilogue="relu"))])),
-    ("forward/matmul_tiled", "select(v, 0.0,", "select(v, 0.001,",
-     lambda gpu: iter([matmul.product(gpu, matmul.Product(36, 20, 16, epilogue="relu", tiling=Tiles(2, 1)))])),
-    ("forward/matmul_tiled", "out, sums[i]", "out, 0.001 + sums[i]",
-     lambda gpu: iter([matmul.product(gpu, matmul.Product(36, 20, 16, bias=False, tiling=Tiles(2, 1)))])),
-    ("forward/matmul_tiled", "r >= state.rows", "r > state.rows",
-     lambda gpu: iter([matmul.product(gpu, matmul.Product(36, 20, 16, valid=5, tiling=Tiles(2, 1)))])),
     ("forward/embed", "state.position", "1u + state.position",
      lambda gpu: iter([norm.embed(gpu, 20, 16, 5, "buffer", "f16")])),
-    ("forward/attention_rows", "score = score_of(score)", "score = score_of(1.001 * score)",
-     lambda gpu: iter([attention.attention(gpu, "buffer", 3, 12, 37, attention.chunks_of(37))])),
-    ("forward/attention_rows", "head / GROUP", "head % 2u",
-     lambda gpu: iter([attention.attention(gpu, "buffer", 6, 12, 37, attention.chunks_of(37), kv_heads=2)])),
-    ("forward/attention_lanes", "if (start == start_of(row + turn - 1u)) { continue; }", "if (turn > 0u) { continue; }",
-     attention_by_lanes(window=7)),
-    ("forward/attention_lanes", "base + 1u < keys1", "base + 1u < keys0", attention_by_lanes()),
-    ("forward/attention_lanes", "weight * value0", "1.001 * weight * value0", attention_by_lanes()),
     ("forward/rms_norm", "+ EPSILON", "",
      lambda gpu: iter([rotary.rms_norm(gpu, 36, 36, 16, 5, head=True)])),
     ("forward/rms_norm", "scale[c] +", "scale[c] -",
@@ -236,9 +192,6 @@ MUTANTS = (
      lambda _: map_checks.maps(engine_of(), loud_model(SMALL), 2)),
     ("map/cells", "- min(size.y, high)) / 2u", "- min(size.y, high)) / 2u + 1u",
      lambda _: map_checks.maps(engine_of(), loud_model(SMALL), 2)),
-    ("forward/head_rows", "partial[first + 7u]", "partial[first + 6u]", head_rows),
-    ("forward/head_rows", "row0 + r < state.rows", "row0 + r <= state.rows", head_rows),
-    ("forward/head_rows", "+ bias[params.first_out", "+ bias[0u * params.first_out", head_rows),
     ("edit/apply", "edits[0] + state", "1u + edits[0] + state", of_edits("texture", "activations")),
     ("edit/apply", "atomicAdd(&counts[1u + e], 1u)", "atomicAdd(&counts[e], 1u)", of_edits("texture", "activations")),
     ("forward/attention_rows", "{ e = 0.0; }", "{ e = 1.0; }", of_edits("texture", "attention")),
