@@ -55,7 +55,7 @@ def torch_rows(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "PyTorch", f"{versions} on {torch['device']}, greedy, at {torch['context']}; tokens/s:"
     ours = _shown(result["decode_tokens_per_second"])
     for precision in filter(torch.get, torch_bench.PRECISIONS):
-        for kind, label in (("generate", "Hugging Face generate"), ("static", torch["static_kind"])):
+        for kind, label in (("generate", "Hugging Face generate"), ("static", f"static cache, {torch['static_kind']}")):
             rate = _shown(torch[precision][f"{kind}_tokens_per_second"])
             ratio = result["ratios"].get(precision, {}).get(kind)
             compared = "" if ratio is None else f"; ours {ours}, {_shown(ratio)} times that"

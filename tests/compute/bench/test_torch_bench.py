@@ -84,7 +84,7 @@ def test_the_table_has_ours_theirs_and_the_ratio() -> None:
     assert rows == [
         ("PyTorch", "2.11, transformers 5.17 on a GPU, greedy, at 256; tokens/s:"),
         ("  bf16", "      100  Hugging Face generate; ours 600, 6 times that"),
-        ("  bf16", "      500  torch.compile and CUDA graphs; ours 600, 1.2 times that"),
+        ("  bf16", "      500  static cache, torch.compile and CUDA graphs; ours 600, 1.2 times that"),
     ]
     assert list(bench_table.torch_rows({"decode_tokens_per_second": 600.0})) == []
 
