@@ -16,7 +16,7 @@ from compute.views.palettes import PALETTES
 from compute.views.probe import ProbePass
 from compute.views.statistics import HISTOGRAM_EDGES, StatisticsPass, TensorStatistics
 from compute.views.strip import StripPass
-from compute.views.strip_layout import StripLayout
+from compute.views.strip_layout import Span, StripLayout
 from compute.views.trace import lines, records
 
 
@@ -33,7 +33,9 @@ class TensorReader:
         self._statistics: StatisticsPass | None = None  # created on first use
         self._formulas: FormulaPass | None = None
         self.set_color_mapping(ColorMapping())
-        self._tensors: dict[str, TensorInfo] = {}  # as they were in the pass that was described last
+        self._tensors: dict[str, TensorInfo] = {}  # as they were in the pass that was described last,
+        self._described: tuple[StripLayout, int] | None = None  # with this layout and this many rows
+        self._spans: dict[str, Span] = {}  # of that layout
 
     @property
     def values(self) -> ValueReader:
@@ -85,18 +87,28 @@ class TensorReader:
 
     def tensors(self) -> dict[str, TensorInfo]:
         """Every tensor as it is in the latest pass."""
-        registry = self._values.registry
-        # A hidden strip is not painted: its layout may be that of an earlier pass.
-        spans = {span.name: span for span in self.layout.spans if span.values == registry.count(registry[span.name])}
-        kept = self._tensors
+        registry, layout, before = self._values.registry, self.layout, self._described
+        same = before is not None and before[0] is layout
+        if before is not None and same and before[1] == registry.rows:
+            return self._tensors
+        if not same:
+            self._spans = {span.name: span for span in layout.spans}
+        self._described = layout, registry.rows
+        described = dict(self._tensors)
         for tensor in registry:
-            name, span, shape = tensor.name, spans.get(tensor.name), registry.shape(tensor)
-            info = kept.get(name)
+            if same and tensor.kind == "weight":
+                continue  # its shape is that of the model
+            name, shape, span = tensor.name, registry.shape(tensor), self._spans.get(tensor.name)
+            # A hidden strip is not painted: its layout may be that of an earlier pass.
+            if span is not None and span.values != registry.count(tensor):
+                span = None
+            info = described.get(name)
             if info is None:
-                kept[name] = TensorInfo.of(registry, tensor, span)
+                described[name] = TensorInfo.of(registry, tensor, span)
             elif info.shape != shape or info.span != span:
-                kept[name] = replace(info, shape=shape, span=span)
-        return dict(kept)
+                described[name] = replace(info, shape=shape, span=span)
+        self._tensors = described
+        return described
 
     def set_color_mapping(self, mapping: ColorMapping) -> None:
         """Use `mapping` the next time the strip is painted."""

@@ -67,6 +67,7 @@ class MapState:
     line: float = 1.0  # width of lines
     spotlight: Spotlight = NOTHING
     labels: KeptLabels = field(default_factory=KeptLabels)
+    names: tuple[str, ...] = ()  # of the tensors, in the order of the layout
     # (x, y, width, height) in cells: of every tensor, and of the first row of every activation.
     tensors: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)), compare=False)
     bands: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)), compare=False)  # of the cells of all tensors
@@ -250,6 +251,7 @@ class MapState:
         before, poses = (self.registry, self.layout), [self.camera.pose, *self.view_history.poses]
         self.registry, self.layout, self.problem = registry, layout, ""
         boxes = [(box.x, box.y, box.width, box.height) for box in layout.placements.values()]
+        self.names = tuple(layout.placements)
         self.tensors = np.array(boxes, np.float64).reshape(-1, 4)
         self.bands = np.array(band_boxes(registry, layout), np.float64).reshape(-1, 4)
         self.first_rows = np.array(row_boxes(registry, layout, 0, 1), np.float64).reshape(-1, 4)

@@ -107,8 +107,7 @@ def _nearest_on_map(state: State) -> str | None:
     middle = np.array(maps.view.cell_at(maps.size[0] / 2, maps.size[1] / 2))
     low = maps.tensors[:, :2]
     away = np.maximum(np.maximum(low - middle, middle - low - maps.tensors[:, 2:]), 0)
-    names = tuple(maps.layout.placements)
-    nearest = (names[index] for index in np.argsort((away * away).sum(axis=1), kind="stable").tolist())
+    nearest = (maps.names[index] for index in np.argsort((away * away).sum(axis=1), kind="stable").tolist())
     return next((name for name in nearest if ends(inspection, name) is not None), None)
 
 

@@ -74,6 +74,7 @@ def block_parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     return {split_name(weight.name)[1]: weight.shape for weight in weights}
 
 
+@functools.lru_cache(maxsize=16)
 def parameter_count(config: ModelConfig) -> int:
     """Number of parameters, padding rows of the vocabulary left out."""
     description = describe(config)

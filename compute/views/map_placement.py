@@ -6,6 +6,7 @@ The plane is measured in units. A cell is the rectangle of one value: one unit, 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 
 @dataclass(frozen=True)
@@ -30,27 +31,27 @@ class Placement:
     cell_width: int = 1
     cell_height: int = 1
 
-    @property
+    @cached_property
     def over(self) -> int:
         """Bands per row."""
         return -(-self.columns // self.band_columns)
 
-    @property
+    @cached_property
     def bands(self) -> int:
         """Number of bands."""
         return -(-self.rows // self.band_rows) * self.over
 
-    @property
+    @cached_property
     def lines(self) -> int:
         """Number of lines of bands."""
         return -(-self.bands // self.across)
 
-    @property
+    @cached_property
     def width(self) -> int:
         """Units from the left edge to the end of the rightmost band."""
         return (min(self.across, self.bands) - 1) * self.pitch_x + self.band_columns * self.cell_width
 
-    @property
+    @cached_property
     def height(self) -> int:
         """Units from the top edge to the end of the last line."""
         return (self.lines - 1) * self.pitch_y + self.band_rows * self.cell_height
