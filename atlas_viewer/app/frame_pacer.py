@@ -10,7 +10,7 @@ _PAUSE = 0.5
 _SWEEP = 0.036
 # On a software adapter, a pass that takes longer than this many seconds makes frames longer: by this share of the time
 # beyond it, up to a limit in seconds. Frames of 46 ms are still more than 20 per second.
-_LONG_PASS, _LONGER, _MOST_LONGER = 0.040, 0.25, 0.016
+_LONG_PASS, _LONGER, _MOST_LONGER = 0.030, 0.4, 0.016
 
 
 class FramePacer:
