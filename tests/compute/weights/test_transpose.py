@@ -18,6 +18,7 @@ from compute.models.architectures import parameter_shapes
 from compute.models.config import ModelConfig
 from compute.selftest import reference
 from compute.selftest.transpose import any_bits, bits_of, empty, transpose
+from compute.weights import upload
 from compute.weights.checkpoint import ArrayModel, open_model
 from compute.weights.transpose import TransposedUpload
 from compute.weights.upload import WeightUpload
@@ -51,7 +52,11 @@ def transposed_views(model: ArrayModel) -> ArrayModel:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize(("stored", "chosen"), [("f32", "f32"), ("f32", "bf16"), ("bf16", "f16"), ("f16", "f32")])
-def test_a_weight_is_the_same_in_either_storage_order(gpu: Gpu, layout: str, stored: str, chosen: str) -> None:
+@pytest.mark.parametrize("slab", [64, 3000, 8 << 20])  # a part of a band, one band, several
+def test_a_weight_is_the_same_in_either_storage_order(
+    monkeypatch: pytest.MonkeyPatch, gpu: Gpu, layout: str, stored: str, chosen: str, slab: int
+) -> None:
+    monkeypatch.setattr(upload, "_SLAB", slab)
     model = rounded_model(tiny_model(ODD_SHAPES[2]), stored)
     one, other = (
         finished(WeightUpload(gpu.device, source, layout=layout, types=weight_types(source, chosen)).run())
