@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from .description import Description, Section
-from .operations import Add, Alias, Attention
+from .operations import Add, Alias, Attention, Norm
 
 Over = Literal["resid_pre", "attn", "mlp", "heads"]
 RESIDUAL: Over = "resid_pre"
@@ -38,8 +38,16 @@ def _of_block(description: Description, section: Section, over: Over) -> str:
         if isinstance(operation, Add) and operation.output in description.stream
         for name in description.contributors(operation.output)
     ]
-    from_attention = [name for name in parts if attention.output in description.sources(name)]
+    from_attention = [
+        name for name in parts if attention.output in description.sources(_unnormalized(description, name))
+    ]
     found = from_attention if over == "attn" else [name for name in parts if name not in from_attention]
     if len(found) != 1:
         raise ValueError(f"{section.title}: adds {parts} to the residual stream")
     return found[0]
+
+
+def _unnormalized(description: Description, name: str) -> str:
+    """The activation `name`, or what it is the norm of: some models normalize what attention and MLP add."""
+    operation = description.outputs[name]
+    return operation.x if isinstance(operation, Norm) else name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from functools import lru_cache
 
 from imgui_bundle import ImVec2, ImVec4, imgui
@@ -18,6 +19,8 @@ from .plots import ticks
 from .widgets import drawable, elided_start, packed, tooltip
 
 _HEIGHT, _NAME, _LEAST_BAR = 1.1, 15.0, 12.0  # in ems: of the bar, the name's width, the bar's least width beside it
+_LARGEST_NAME = 0.38  # of the panel, for names of some models that are longer than that
+_GAP = 0.7  # ems after the name
 _LOW = 20.0  # height of what is left of the panel, in ems, below which ticks are on the bar
 _STRIPES = 96
 _STOPS_PER_EM = 0.25  # exposure for dragging by an em
@@ -40,7 +43,7 @@ def draw(state: State) -> None:
     low = imgui.get_content_region_avail().y < theme.em(_LOW)
     line = 0.0 if low else imgui.get_text_line_height()
     height = theme.em(_HEIGHT) + line
-    labels = min(theme.em(_NAME), 0.3 * width) if width > theme.em(_NAME + _LEAST_BAR) else 0.0
+    labels = _labels_width(state, width)
     left, right = corner.x + labels, corner.x + max(width, labels + 1)
     imgui.set_cursor_screen_pos(ImVec2(left, corner.y))
     widget_tracking.invisible_button("colour bar", ImVec2(max(right - left, theme.em(0.7)), theme.em(_HEIGHT)))
@@ -61,7 +64,7 @@ def draw(state: State) -> None:
         compared = state.inspection.compared
         same = name is not None and ends(state.inspection, name) == (0.0, 0.0) and state.inspection.subtracts
         text = f"{compared}: {text}{' is the same' if same else ''}" if compared else text
-        canvas, room = imgui.get_window_draw_list(), labels - theme.em(0.7)
+        canvas, room = imgui.get_window_draw_list(), labels - theme.em(_GAP)
         if labels:
             canvas.add_text(corner, packed(theme.now.text), drawable(elided_start(text, room)))
         if labels and not low:
@@ -69,6 +72,26 @@ def draw(state: State) -> None:
             canvas.add_text(below, packed(theme.now.text_dim), elided_start(_adjustment(state, center), room))
     imgui.set_cursor_screen_pos(corner)
     imgui.dummy(ImVec2(max(width, 1.0), height))
+
+
+def _labels_width(state: State, width: float) -> float:
+    """Space for the name, in pixels: the same for all tensors of a model, so that the bar does not move."""
+    if width <= theme.em(_NAME + _LEAST_BAR):
+        return 0.0
+    with theme.numbers():
+        letter = imgui.calc_text_size("n").x
+    longest = _longest_name(state.inspection.tensors) * letter + theme.em(_GAP)
+    return max(min(theme.em(_NAME), 0.3 * width), min(longest, _LARGEST_NAME * width))
+
+
+_longest: list[tuple[Mapping[str, object], int]] = []  # tensors and the answer for them; at most one
+
+
+def _longest_name(tensors: Mapping[str, object]) -> int:
+    """Letters of the longest name. The answer is kept, because every frame asks for it."""
+    if not _longest or _longest[0][0] is not tensors:
+        _longest[:] = [(tensors, max(map(len, tensors), default=0))]
+    return _longest[0][1]
 
 
 def _adjustment(state: State, center: LogitsCenter | None) -> str:

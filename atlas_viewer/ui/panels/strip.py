@@ -10,11 +10,12 @@ from imgui_bundle import ImVec2, ImVec4, imgui
 
 from atlas_viewer.state import selecting
 from atlas_viewer.state.camera import fitted
-from atlas_viewer.state.navigation import ATLAS, on_map
+from atlas_viewer.state.navigation import ATLAS, on_map, open_map
 from atlas_viewer.state.roles import role_ink
 from atlas_viewer.state.selection import Selection
 from atlas_viewer.state.state import State
 from atlas_viewer.state.strip_labels import Letters, strip_labels
+from atlas_viewer.state.strip_left_out import left_out_details, left_out_notice
 from atlas_viewer.ui import theme, widget_tracking
 from atlas_viewer.ui.services import Services
 
@@ -103,16 +104,19 @@ def draw(state: State, services: Services) -> None:
 
 
 def _bar(state: State) -> None:
-    """Draw the zoom, or an alarm about the first tensor with NaN or infinity or about tensors without cells."""
+    """Draw the zoom, an alarm about the first tensor with NaN or infinity, or a notice about tensors without cells."""
     left_out = state.spans_left_out
     if alarm(state):
         return
     if left_out:
         beside(theme.em(ALARM))
         imgui.align_text_to_frame_padding()
-        text = f"{len(left_out)} tensors did not fit"
-        imgui.text_colored(theme.now.error, elided(text, imgui.get_content_region_avail().x))
-        tooltip("No cells left for:\n" + "\n".join(left_out[:12]) + ("\n..." if len(left_out) > 12 else ""))
+        imgui.text_colored(theme.now.text, elided(left_out_notice(left_out), imgui.get_content_region_avail().x))
+        widget_tracking.track("blocks that fit")
+        # Not when the button goes down: that brings Strip to the front.
+        if imgui.is_item_hovered() and imgui.is_mouse_released(imgui.MouseButton_.left):
+            open_map(state)
+        tooltip(left_out_details(left_out))
         return
     with theme.numbers():
         if not right_of_tools(f"{state.strip.camera.zoom:.2f}x"):

@@ -17,6 +17,7 @@ from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
 from compute.models.architectures import describe, known_shapes, parameter_count
 from compute.models.config import GPT2_SIZES, Llama3Scaling, ModelConfig
+from compute.models.patch_points import patch_points
 from compute.selftest import reference
 from compute.selftest.models import loud_model, some_tokens
 from compute.selftest.small_models import SMALL_MODELS
@@ -248,3 +249,11 @@ def test_lens_attribution_and_edits(folder: tuple[ArrayModel, Path]) -> None:
     assert sum(part.head is not None for part in attribution.parts) == 2 * source.config.heads
     edited = model.run(tokens, edits=["h.0.attn.out[head=1] = 0", "h.1.attn.v[head=0, pos=2] *= 2"])
     assert np.abs(edited.logits - model.run(tokens).logits).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", SMALL_MODELS)
+def test_what_attention_and_the_mlp_add_can_be_patched(name: str) -> None:
+    description = describe(SMALL_MODELS[name])
+    added = [part for point in description.stream[1:] for part in description.contributors(point)]
+    found = zip(patch_points(description, "attn"), patch_points(description, "mlp"), strict=True)
+    assert [part for pair in found for part in pair] == added

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from compute.io.untrusted_json import read_untrusted_json
+from compute.models.config_text import architecture_text, details
+from compute.selftest.small_models import SMALL_MODELS
 
 from ..mutation import change_value, fresh_value
 from ..scratch import folder
@@ -32,6 +34,7 @@ def seeds() -> Sequence[bytes]:
         [["events", 1, "json", ["value"], 4]],
         [["steps", 1, "entropy", [], None], ["runs", 1, "delete"]],
         [["runs", 0, "copy"], ["tokens", 0, "bytes", [], {"hex": "c3"}]],
+        *([_architecture(architecture_text(config))] for config in SMALL_MODELS.values()),
     )
     return [json.dumps(edit).encode() for edit in edits]
 
@@ -73,13 +76,27 @@ def _changed(edits: list[Any], chance: random.Random) -> list[Any]:
 def _new_edit(chance: random.Random) -> list[Any]:
     table = chance.choice(list(columns()))
     row = chance.randrange(4)
-    kind = chance.randrange(8)
+    kind = chance.randrange(9)
     if kind == 0:
         return [table, row, chance.choice(("copy", "delete"))]
+    if kind == 8:
+        return _new_architecture(chance)
     if kind < 5 and table not in _JSON:
         return [table, row, chance.choice(columns()[table]), [], _value(chance)]
     table = table if table in _JSON else chance.choice(list(_JSON))
     return [table, row, _JSON[table], chance.choice(_PATHS[table]), _value(chance)]
+
+
+def _architecture(text: str) -> list[Any]:
+    """The edit that makes the recorded model one of this architecture, with the sizes that the recording has."""
+    return ["session", 0, "architecture", [], text]
+
+
+def _new_architecture(chance: random.Random) -> list[Any]:
+    """Another architecture, whose fields are changed, or gone, or of other types."""
+    config = chance.choice(list(SMALL_MODELS.values()))
+    fields = change_value(details(config), chance, list(details(config)))
+    return _architecture(f"{config.architecture} {json.dumps(fields)}")
 
 
 def _value(chance: random.Random) -> Any:
