@@ -48,7 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser for the whole command line."""
     parser = _Parser(
         prog="atlas-viewer",
-        description="Run GPT-2 on the GPU and watch every number as it is computed.",
+        description="Run a language model on the GPU and watch every number as it is computed.",
         epilog="Without a command, the window opens. A prompt of - is read from standard input.",
     )
     parser.add_argument("--version", action="version", version=f"atlas-viewer {__version__}")

@@ -35,7 +35,7 @@ from .rows_program import RowsProgram
 
 
 class Engine:
-    """GPT-2 on the GPU. `context` is the longest context that it can run, in tokens."""
+    """A model on the GPU. `context` is the longest context that it can run, in tokens."""
 
     subtraction = None  # see `PassTensors`
 

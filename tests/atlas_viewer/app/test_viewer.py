@@ -62,7 +62,7 @@ def test_the_generation_gets_a_share_of_every_frame_but_never_all() -> None:
     assert loop.viewer.controller is not None
     generation = loop.viewer.controller.generation
     assert isinstance(generation, FakeGeneration)
-    assert all(0.004 <= budget <= 0.024 for budget in generation.budgets)
+    assert all(0.0025 <= budget <= 0.024 for budget in generation.budgets)
 
 
 def test_requests_are_carried_out() -> None:
