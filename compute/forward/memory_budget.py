@@ -114,4 +114,5 @@ def check_map_budget(needed: int, free: int | None) -> None:
 
 
 def _gb(size: int) -> str:
-    return f"{size / 1e9:.2f} GB"
+    """Two decimals of GB; below 0.1 GB, MB."""
+    return f"{size / 1e9:.2f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"

@@ -272,13 +272,13 @@ def test_a_map_that_exceeds_the_memory_is_reported_and_runs_continue(
 ) -> None:
     state = window.state
     window.settle()
-    monkeypatch.setattr(map_pass, "free_bytes", lambda _adapter, _used: 20_000_000)
+    monkeypatch.setattr(map_pass, "free_bytes", lambda _adapter, _used: 10_000_000)
     navigation.open_map(state)
     window.settle()
     assert window.counts["open"] == 1
     assert state.map.layout is None
     assert state.map.problem == (
-        "the map needs 0.05 GB of GPU memory beside the model, 0.02 GB are available:"
+        "the map needs 14.1 MB of GPU memory beside the model, 10.0 MB are available:"
         " use a shorter context (context=) or a smaller model"
     )
     state.requests.append(Generate("There was a dog", state.options))

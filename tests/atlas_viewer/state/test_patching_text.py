@@ -59,7 +59,7 @@ def test_safeguards_are_beside_every_result() -> None:
     assert lines["violated: patching: error 1 (limit 0.002)"] is True
     assert lines["no effect: x"] is True
     assert lines["edit in force: wte *= 2"] is False
-    assert any("there are no values" in line for line in lines)
+    assert any("the map has no values" in line for line in lines)
 
 
 def test_the_edit_of_a_cell_has_the_values_of_the_other_run() -> None:

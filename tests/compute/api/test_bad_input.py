@@ -61,7 +61,7 @@ CALLS: list[tuple[Callable[[Any], object], type[AtlasError], str]] = [
     (lambda _: load("stories", options={}), UsageError, "options={}: must be LoadOptions"),  # type: ignore[arg-type]
     (lambda _: load("nosuch"), AtlasError, 'model="nosuch": neither a known model nor a file'),
     (lambda _: compare("nosuch", "stories", prompt="a"), AtlasError, 'a="nosuch": neither a known model nor a file'),
-    (lambda _: compare("stories", "", prompt="a"), AtlasError, "b=: is empty"),
+    (lambda _: compare("stories", "", prompt="a"), AtlasError, 'b="": is empty'),
 ]
 
 

@@ -106,8 +106,11 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "version 1": (lambda: header(version=1), "is a GGUF file of version 1; versions 2 and 3 are supported"),
     "too many tensors": (lambda: header(tensors=1 << 63), "it claims to have 9223372036854775808 tensors"),
-    "more tensors than bytes": (lambda: header(tensors=9, rest=bytes(99)), "is truncated or damaged: it says that it"),
-    "more fields than bytes": (lambda: header(fields=9), "has 9 metadata fields, 0 bytes are left"),
+    "more tensors than bytes": (
+        lambda: header(tensors=9, rest=bytes(99)),
+        "is truncated or damaged: it claims to have 9 tensors",
+    ),
+    "more fields than bytes": (lambda: header(fields=9), "to have 9 metadata fields, 0 bytes are left"),
     "a long key": (lambda: header(fields=1, rest=struct.pack("<Q", 1 << 62) + bytes(99)), "is truncated"),
     "a long array": (
         lambda: header(fields=1, rest=string("k") + struct.pack("<IIQ", 9, 4, 1 << 62) + bytes(99)),
