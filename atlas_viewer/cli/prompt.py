@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shlex
 import sys
 import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from compute.errors import PromptError, UsageError
+from compute.io.escape import one_line
 from compute.text.chat import Turn, turn_of
 from compute.text.tokenizer import Tokenizer
 
@@ -58,8 +61,9 @@ def given_turn(text: str) -> Turn:
 def read_prompt(text: str) -> str:
     """The prompt: `text`, or standard input if `text` is `-`.
 
-    Raises `PromptError` if it is not UTF-8 or contains control characters other than tabs and line breaks: models have
-    not been trained on them, and printing them can upset the terminal.
+    Raises `UsageError` if it is the name of a recording, and `PromptError` if it is not UTF-8 or contains control
+    characters other than tabs and line breaks: models have not been trained on them, and printing them can upset the
+    terminal.
     """
     name = "prompt"
     if text == "-":
@@ -70,6 +74,9 @@ def read_prompt(text: str) -> str:
             text = sys.stdin.buffer.read().decode()
         except UnicodeDecodeError as error:
             raise PromptError(f"standard input: byte {error.start} is not UTF-8; give the prompt in UTF-8") from None
+    elif text.endswith(".atlas") and os.path.isfile(text):
+        shown = one_line(text)
+        raise UsageError(f"{shown}: is a recording; open it with `atlas-viewer session replay {shlex.quote(shown)}`")
     return _checked(text, name)
 
 

@@ -108,3 +108,10 @@ def test_names_that_are_too_long(
     assert_one_line(result, 1, LONG)
     assert "standard output" not in result.err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["view", "generate", "trace"])
+def test_a_recording_is_not_continued_as_a_prompt(run: Run, tmp_path: Path, command: str) -> None:
+    path = tmp_path / "a b.atlas"
+    path.write_bytes(b"")
+    assert_one_line(run(command, path), 2, f"is a recording; open it with `atlas-viewer session replay '{path}'`")
