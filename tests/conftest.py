@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import tempfile
@@ -28,6 +29,15 @@ from compute.gpu.device import shared_device
 from compute.selftest.gpu import Gpu
 from compute.text.tokenizer import Tokenizer, load_tokenizer
 from compute.weights.checkpoint import open_model
+
+
+def pytest_runtest_setup() -> None:
+    """Remove hypothesis's callback from the garbage collector.
+
+    It only measures how long collections take. A collection while a deeply nested text exhausts the stack makes it fail,
+    for which pytest blames the test.
+    """
+    gc.callbacks[:] = [callback for callback in gc.callbacks if not callback.__module__.startswith("hypothesis")]
 
 
 @pytest.fixture(scope="session")
