@@ -34,8 +34,8 @@ from compute.weights.checkpoint import open_model
 def pytest_runtest_setup() -> None:
     """Remove hypothesis's callback from the garbage collector.
 
-    It only measures how long collections take. A collection while a deeply nested text exhausts the stack makes it fail,
-    for which pytest blames the test.
+    It only measures how long collections take. It fails in a collection while a deeply nested text exhausts the stack,
+    and pytest then blames the test.
     """
     gc.callbacks[:] = [callback for callback in gc.callbacks if not callback.__module__.startswith("hypothesis")]
 
