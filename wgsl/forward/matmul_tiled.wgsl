@@ -2,11 +2,7 @@
 // TALL x 4 elements of it in registers. SPLIT groups of threads share the sum over k of the same tile: with few tiles,
 // which keep a GPU waiting for memory, each group has fewer steps. Grid: (tiles of outputs, tiles of rows). Epilogues as
 // in matmul_rows.
-{% import "common/weight.wgsl" as w %}
-{% include "common/state.wgsl" %}
-const INPUTS = {{ inputs }}u;
-const OUTPUTS = {{ outputs }}u;
-const QUADS = INPUTS / 4u;
+{% include "forward/common/product.wgsl" %}
 {% set side = 16 if split == 1 else 8 %}
 const THREADS = 256u;
 const SPLIT = {{ split }}u;
@@ -16,24 +12,6 @@ const ROWS = SIDE * TALL;
 const OUTS = SIDE * 4u;
 const DEPTH = 16u; // k of a group per step
 const STEP = DEPTH / 4u * SPLIT; // quads of k per step
-struct Params {
-    first_out: u32,    // output of row 0 of this shard
-    outs: u32,         // outputs of this shard
-    offset: u32,       // of the product with bias in the activation buffer, in elements
-    after_offset: u32, // of the result of the epilogue, in elements
-}
-@group(0) @binding(0) var<storage, read> state: State;
-@group(0) @binding(1) var<uniform> params: Params;
-@group(0) @binding(2) var<storage, read> x: array<vec4f>;
-{{ w.declare("buffer", dtype, inputs, 0, 3) }}
-{% if bias %}
-@group(0) @binding(4) var<storage, read> bias: array<f32>;
-{% endif %}
-@group(0) @binding(5) var<storage, read_write> y: array<f32>;
-{% if trace %}
-@group(0) @binding(6) var<storage, read_write> activations: array<f32>;
-{% endif %}
-{% include "forward/common/epilogue.wgsl" %}
 
 // k is the outermost index, so that a thread loads its rows, and its outputs, with one vector load. Each row has 4
 // words of padding, which reduces bank conflicts between threads that store neighboring quads of k.
