@@ -19,6 +19,7 @@ if "XDG_RUNTIME_DIR" not in os.environ:
 os.environ["ATLAS_VIEWER_CONFIG"] = tempfile.mkdtemp(prefix="atlas-viewer-tests-config-")
 os.environ["ATLAS_VIEWER_CACHE"] = tempfile.mkdtemp(prefix="atlas-viewer-tests-cache-")
 
+import hypothesis
 import pygfx  # noqa: F401  its import decides which features the default device requests, so it comes before the device
 import pytest
 import wgpu
@@ -30,12 +31,16 @@ from compute.selftest.gpu import Gpu
 from compute.text.tokenizer import Tokenizer, load_tokenizer
 from compute.weights.checkpoint import open_model
 
+# Other processes may use the processor meanwhile.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
+
 
 def pytest_runtest_setup() -> None:
     """Remove hypothesis's callback from the garbage collector.
 
-    It only measures how long collections take. It fails in a collection while a deeply nested text exhausts the stack,
-    and pytest then blames the test.
+    It only measures how long collections take, for deadlines, which no test here has. It fails in a collection while a
+    deeply nested text exhausts the stack, and pytest then blames the test.
     """
     gc.callbacks[:] = [callback for callback in gc.callbacks if not callback.__module__.startswith("hypothesis")]
 
