@@ -221,20 +221,20 @@ class RowsProgram(StageKernels):
         common: dict[str, str | int | bool] = {
             "inputs": inputs, "outputs": outputs, "dtype": storage.dtype, "tile": storage.tile,
             "bias": product.linear.bias is not None, "epilogue": product.epilogue, "trace": product.block is not None,
+            "uniform_rows": at_once if space == "uniform" else 0,
         }  # fmt: skip
         lanes = subgroup_lanes(self._kernels) if storage.kind == "texture" else 0
         if lanes:
             tile = lane_tile(lanes, at_once)
             kernel = self._kernels.get(
-                "forward/matmul_lanes", **common, rows=tile.rows, outs=tile.outputs // lanes, lanes=lanes,
-                bound_rows=at_once if space == "uniform" else 0,
+                "forward/matmul_lanes", **common, rows=tile.rows, outs=tile.outputs // lanes, lanes=lanes
             )  # fmt: skip
             return kernel, tile
         # Each value of x is loaded once for all outputs of a thread: with 4 of them the product was twice as fast. But
         # narrow matrices would leave cores idle, and in a pass of one row there is little of x to load.
         per_thread = 4 if product.linear is self._description.head and at_once > 1 else 1
         kernel = self._kernels.get(
-            "forward/matmul_rows", **common, rows=at_once, x_space=space, storage=storage.kind, per_thread=per_thread
+            "forward/matmul_rows", **common, rows=at_once, storage=storage.kind, per_thread=per_thread
         )
         return kernel, ProductTile(at_once, 32 * per_thread)
 

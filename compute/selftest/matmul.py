@@ -98,14 +98,15 @@ def _rows(
     common: dict[str, str | int | bool] = {
         "inputs": case.inputs, "outputs": case.outputs, "dtype": storage.dtype, "tile": storage.tile,
         "bias": "bias" in resources, "epilogue": case.epilogue, "trace": case.trace,
+        "uniform_rows": at_once if case.space == "uniform" else 0,
     }  # fmt: skip
     if case.lanes:
-        tile, bound_rows = lane_tile(case.lanes, at_once), at_once if case.space == "uniform" else 0
+        tile = lane_tile(case.lanes, at_once)
         outs = tile.outputs // case.lanes
-        own: dict[str, str | int] = {"rows": tile.rows, "outs": outs, "lanes": case.lanes, "bound_rows": bound_rows}
+        own: dict[str, str | int] = {"rows": tile.rows, "outs": outs, "lanes": case.lanes}
     else:
         tile = ProductTile(at_once, 32 * case.per_thread)
-        own = {"rows": at_once, "x_space": case.space, "storage": storage.kind, "per_thread": case.per_thread}
+        own = {"rows": at_once, "storage": storage.kind, "per_thread": case.per_thread}
     kernel = gpu.kernels.get(case.kernel, **common, **own)
     for first in range(0, case.rows, at_once):
         part = (x, 4 * first * case.inputs, 4 * at_once * case.inputs)

@@ -6,13 +6,7 @@
 {% import "common/kv_cache.wgsl" as kv %}
 {% import "common/heads.wgsl" as h %}
 {% import "common/score.wgsl" as s %}
-{% include "common/state.wgsl" %}
-{% include "forward/common/sequence.wgsl" %}
-const COLUMNS = {{ heads * head_size }}u;
-const KV_QUADS = {{ kv_heads * head_size // 4 }}u;
-const HEAD_QUADS = {{ head_size // 4 }}u;
-const GROUP = {{ heads // kv_heads }}u; // heads that share a key-value head
-const CONTEXT = {{ context }}u;
+{% include "forward/common/attention.wgsl" %}
 const KEYS = {{ [window, context] | min if window else context }}u; // the most of a row
 const LANES = {{ lanes }}u;
 const ROWS = {{ rows }}u;

@@ -7,13 +7,7 @@
 {% import "common/score.wgsl" as s %}
 {% import "common/edits.wgsl" as e %}
 {% import "common/edited_attention.wgsl" as a %}
-{% include "common/state.wgsl" %}
-{% include "forward/common/sequence.wgsl" %}
-const COLUMNS = {{ heads * head_size }}u;
-const KV_QUADS = {{ kv_heads * head_size // 4 }}u;
-const HEAD_QUADS = {{ head_size // 4 }}u;
-const GROUP = {{ heads // kv_heads }}u; // heads that share a key-value head
-const CONTEXT = {{ context }}u;
+{% include "forward/common/attention.wgsl" %}
 const THREADS = {{ threads }}u;
 // Threads that share the sum over keys of one quad of channels.
 const PARTS = THREADS / HEAD_QUADS;

@@ -3,6 +3,7 @@
 // once, which is what counts when there are too few rows to fill the tiles of matmul_tiled. Grid: (groups of OUTS outputs,
 // tiles of rows). Epilogues as in matmul_rows.
 // subgroups: subgroups have exactly `lanes` threads.
+{% set storage, tile, chunked, uniform_rows = "buffer", 0, false, 0 %}
 {% include "forward/common/product.wgsl" %}
 const THREADS = {{ threads }}u;
 const ROWS = {{ rows }}u;

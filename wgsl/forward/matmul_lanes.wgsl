@@ -5,37 +5,12 @@
 // sampled one takes. A workgroup is one subgroup. Each thread computes OUTS outputs for ROWS rows; sums are in the same
 // order as there. Grid: (tiles of ROWS rows, tiles of LANES * OUTS outputs), so that tiles of rows share what they
 // read of the matrix.
-{% import "common/weight.wgsl" as w %}
-{% include "common/state.wgsl" %}
-const OUTPUTS = {{ outputs }}u;
-const QUADS = {{ inputs // 4 }}u;
+{% set storage, chunked = "image", true %}
+{% include "forward/common/product.wgsl" %}
 const ROWS = {{ rows }}u;    // per thread
 const OUTS = {{ outs }}u;    // per thread
 const LANES = {{ lanes }}u;
 const BLOCK = 8u;            // quads of x per load
-struct Params {
-    first: u32,        // chunk row of row 0 of x
-    first_out: u32,    // output of row 0 of this shard
-    outs: u32,         // outputs of this shard
-    offset: u32,       // of the product with bias in the activation buffer, in elements
-    after_offset: u32, // of the result of the epilogue, in elements
-}
-@group(0) @binding(0) var<storage, read> state: State;
-@group(0) @binding(1) var<uniform> params: Params;
-{% if bound_rows %}
-@group(0) @binding(2) var<uniform> x: array<vec4f, {{ bound_rows * inputs // 4 }}>;
-{% else %}
-@group(0) @binding(2) var<storage, read> x: array<vec4f>;
-{% endif %}
-{{ w.declare("image", dtype, inputs, tile, 3) }}
-{% if bias %}
-@group(0) @binding(4) var<storage, read> bias: array<f32>;
-{% endif %}
-@group(0) @binding(5) var<storage, read_write> y: array<f32>;
-{% if trace %}
-@group(0) @binding(6) var<storage, read_write> activations: array<f32>;
-{% endif %}
-{% include "forward/common/epilogue.wgsl" %}
 
 {% set all_rows = range(rows) %}
 {% set all_outs = range(outs) %}
@@ -117,7 +92,7 @@ fn main(@builtin(workgroup_id) tile: vec3u, @builtin(local_invocation_index) thr
     if (state.done != 0u || params.first + tile.x * ROWS >= state.rows) { return; }
     let lane = thread % BLOCK;
 {% for r in all_rows %}
-    let row{{ r }} = ({{ "" if bound_rows else "params.first + " }}tile.x * ROWS + {{ r }}u) * QUADS;
+    let row{{ r }} = ({{ "" if uniform_rows else "params.first + " }}tile.x * ROWS + {{ r }}u) * QUADS;
 {% endfor %}
 {% for o in all_outs %}
     let local_out{{ o }} = (tile.y * OUTS + {{ o }}u) * LANES + thread;

@@ -1,37 +1,11 @@
 // y[r, o] = sum_k x[r, k] * weight[o, k] + bias[o]. A thread computes a few outputs (PER_THREAD) for all rows of a
-// sub-chunk, so that every weight is loaded once, and every value of x once for its outputs. Epilogues: GELU, or addition to the residual stream in place.
+// sub-chunk, so that every weight is loaded once, and every value of x once for its outputs.
 // For software adapters, which load x from a uniform and weights from a texture several times faster.
-{% import "common/weight.wgsl" as w %}
-{% include "common/state.wgsl" %}
-const INPUTS = {{ inputs }}u;
-const OUTPUTS = {{ outputs }}u;
-const QUADS = INPUTS / 4u;
+{% set chunked = true %}
+{% include "forward/common/product.wgsl" %}
 const ROWS = {{ rows }}u;
 const PER_THREAD = {{ per_thread }}u; // outputs
-struct Params {
-    first: u32,        // chunk row of row 0 of x
-    first_out: u32,    // output of row 0 of this shard
-    outs: u32,         // outputs of this shard
-    offset: u32,       // of the product with bias in the activation buffer, in elements
-    after_offset: u32, // of the result of the epilogue, in elements
-}
-@group(0) @binding(0) var<storage, read> state: State;
-@group(0) @binding(1) var<uniform> params: Params;
-{% if x_space == "uniform" %}
-@group(0) @binding(2) var<uniform> x: array<vec4f, {{ rows * inputs // 4 }}>;
-{% else %}
-@group(0) @binding(2) var<storage, read> x: array<vec4f>;
-{% endif %}
-{{ w.declare(storage, dtype, inputs, tile, 3) }}
-{% if bias %}
-@group(0) @binding(4) var<storage, read> bias: array<f32>;
-{% endif %}
-@group(0) @binding(5) var<storage, read_write> y: array<f32>;
-{% if trace %}
-@group(0) @binding(6) var<storage, read_write> activations: array<f32>;
-{% endif %}
-{% macro x_row(r) %}{{ r ~ "u" if x_space == "uniform" else "(params.first + " ~ r ~ "u)" }} * QUADS{% endmacro %}
-{% include "forward/common/epilogue.wgsl" %}
+{% macro x_row(r) %}{{ r ~ "u" if uniform_rows else "(params.first + " ~ r ~ "u)" }} * QUADS{% endmacro %}
 
 {% set outs = range(per_thread) %}
 {% set quantized = dtype not in ("f32", "bf16", "f16") %}

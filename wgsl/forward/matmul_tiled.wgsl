@@ -2,6 +2,7 @@
 // TALL x 4 elements of it in registers. SPLIT groups of threads share the sum over k of the same tile: with few tiles,
 // which keep a GPU waiting for memory, each group has fewer steps. Grid: (tiles of outputs, tiles of rows). Epilogues as
 // in matmul_rows.
+{% set storage, tile, chunked, uniform_rows = "buffer", 0, false, 0 %}
 {% include "forward/common/product.wgsl" %}
 {% set side = 16 if split == 1 else 8 %}
 const THREADS = 256u;

@@ -1,11 +1,15 @@
-// What the matrix products over rows of a prompt on a GPU share: sizes, parameters, bindings, and what they do with each
-// result. The matrix is in buffers.
+// What the matrix products over rows share: sizes, parameters, bindings, and what they do with each result.
+// storage: of the matrix, see common/weight.wgsl; uniform_rows: rows of x in a uniform, 0 when x is a storage buffer;
+// chunked: x begins at some row of the chunk.
 {% import "common/weight.wgsl" as w %}
 {% include "common/state.wgsl" %}
 const INPUTS = {{ inputs }}u;
 const OUTPUTS = {{ outputs }}u;
 const QUADS = INPUTS / 4u;
 struct Params {
+{% if chunked %}
+    first: u32,        // chunk row of row 0 of x
+{% endif %}
     first_out: u32,    // output of row 0 of this shard
     outs: u32,         // outputs of this shard
     offset: u32,       // of the product with bias in the activation buffer, in elements
@@ -13,8 +17,12 @@ struct Params {
 }
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<uniform> params: Params;
+{% if uniform_rows %}
+@group(0) @binding(2) var<uniform> x: array<vec4f, {{ uniform_rows * inputs // 4 }}>;
+{% else %}
 @group(0) @binding(2) var<storage, read> x: array<vec4f>;
-{{ w.declare("buffer", dtype, inputs, 0, 3) }}
+{% endif %}
+{{ w.declare(storage, dtype, inputs, tile, 3) }}
 {% if bias %}
 @group(0) @binding(4) var<storage, read> bias: array<f32>;
 {% endif %}
