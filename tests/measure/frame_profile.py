@@ -10,50 +10,24 @@ processor time only: of the files of this program with the libraries that they c
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import subprocess
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from helpers.paths import ROOT
-from helpers.patience import PATIENCE_S
+from .window_driver import driven, window_arguments
 from helpers.real_window import x_server
 
 DRIVER = Path(__file__).with_name("frame_profile_driver.py")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("checkouts", nargs="*", type=Path, default=[ROOT])
-    parser.add_argument("--view", default="Map", help="the panel in front: Map, Atlas (Strip), ...")
-    parser.add_argument("--lecture", action="store_true")
-    parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--size", default="1280x720", help="of the window, up to 1920x1080")
-    parser.add_argument("--model", default="stories", help="a name, or the full path of a file")
+    parser = window_arguments(__doc__)
     parser.add_argument("--rows", type=int, default=20, help="of each list")
     arguments = parser.parse_args()
     with x_server(f"{arguments.size}x24") as (display, _):
         for checkout in arguments.checkouts:
             print(checkout)
-            _show(_measured(checkout, display, arguments), arguments.rows)
-
-
-def _measured(checkout: Path, display: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as settings:
-        environment = {**os.environ, "PYTHONPATH": str(checkout.resolve()), "DISPLAY": display}
-        environment["ATLAS_VIEWER_CONFIG"] = str(Path(settings) / "settings")
-        environment.pop("WAYLAND_DISPLAY", None)
-        python = str(checkout.resolve() / ".venv" / "bin" / "python")
-        options = [arguments.view, str(int(arguments.lecture)), str(arguments.seconds), arguments.model]
-        made = subprocess.run(
-            [python, str(DRIVER), *options, arguments.size], env=environment, cwd=checkout, stdout=subprocess.PIPE,
-            text=True, check=True, timeout=PATIENCE_S,
-        )  # fmt: skip
-    found: dict[str, Any] = json.loads(made.stdout.splitlines()[-1])
-    return found
+            _show(json.loads(driven(DRIVER, checkout, display, arguments, arguments.size)), arguments.rows)
 
 
 def _show(found: dict[str, Any], rows: int) -> None:
