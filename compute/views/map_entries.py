@@ -82,7 +82,6 @@ class MapEntries:
         self._counts = [len(tensors) for tensors in groups] + [1] * len(patterns)
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_DST
         self._buffer = device.create_buffer(label="map entries", size=max(1, self._table.nbytes), usage=usage)
-        self._written: tuple[int, int, int] | None = None
 
     def binding(self, group: int) -> tuple[wgpu.GPUBuffer, int, int]:
         """Where the entries of a group are."""
