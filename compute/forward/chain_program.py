@@ -1,4 +1,4 @@
-"""One token on a GPU with one dispatch per layer: the stages of a block wait for each other on the GPU."""
+"""One token on a GPU with one dispatch for several layers: the stages of a block wait for each other on the GPU."""
 
 from __future__ import annotations
 
@@ -8,52 +8,89 @@ import wgpu
 
 from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
+from compute.models.config import ModelConfig
 from compute.models.operations import Linear
 
 from .decode_block import DecodeBlock
 from .fused_layers import FusedLayers
-from .program import THREADS, resource
+from .program import resource
 
 _SPAN = 64  # keys per workgroup of attention
+_EARLY_SPANS = 5  # that the projection takes before it knows how they are weighted
+_THREADS = 512  # per workgroup, where the device has as many
+_BLOCKS = 4  # per dispatch
+_TEAM_ROWS = {"qkv_rows": 2, "attn_proj_rows": 1, "fc_rows": 2, "mlp_proj_rows": 1}  # rows of each matrix per team
 _GUARD = 64  # words on each side of a vector: more than a cache line
-_COUNTER_STRIDE = 32  # words, as in the shader
 _PATIENCE = 1 << 20  # polls before a wait is abandoned, about a second
-_BINDINGS = 24
+_SHARED_BINDINGS, _BLOCK_BINDINGS = 6, 14
 
 
 class ChainProgram(FusedLayers):
     """A pass over one row; layers with edits take five dispatches.
 
-    It needs subgroups and a GPU that starts workgroups in order: see wgsl/decode/layer.wgsl.
+    It needs subgroups and a GPU that starts workgroups in order: see wgsl/decode/layers.wgsl.
     """
 
     @staticmethod
     def suits(device: wgpu.GPUDevice, subgroups: bool) -> bool:
         """True when the kernel can be built on this device."""
-        return subgroups and device.limits["max-storage-buffers-per-shader-stage"] >= _BINDINGS
+        enough = device.limits["max-storage-buffers-per-shader-stage"] >= _SHARED_BINDINGS + _BLOCK_BINDINGS
+        return subgroups and enough
+
+    @staticmethod
+    def fits(device: wgpu.GPUDevice, config: ModelConfig, context: int) -> bool:
+        """True when the device has enough workgroup memory for a model and its context."""
+        spans = -(-context // _SPAN)
+        # The vector, shares and factors of the spans, and what attention needs.
+        nbytes = 16 * config.channels + 12 * spans * config.heads + 24 * _threads(device) + 4 * _SPAN
+        return bool(device.limits["max-compute-workgroup-storage-size"] >= nbytes)
 
     def _build(self) -> tuple[list[Dispatch], list[Dispatch]]:
-        c, heads, layers = self._config.channels, self._config.heads, self._config.layers
+        c, heads = self._config.channels, self._config.heads
         spans = -(-self._context // _SPAN)
         self._residuals = [self._guarded("resid 0", c), self._guarded("resid 1", c)]
-        self._resid_mid = self._guarded("resid mid", c)
-        self._fresh = self._guarded("fresh qkv", 3 * c)
-        self._mixed = self._guarded("mixed spans", spans * c)
-        self._shares = self._guarded("span shares", 2 * spans * heads)
-        self._hidden = self._guarded("hidden", 4 * c)
-        self.counters = self._buffer("stage counters", (4 * layers + 1) * _COUNTER_STRIDE)
-        self.stall_flag = self.counters
+        self._handed = self._buffer("handed on", _BLOCKS * (9 * c + spans * c + 2 * spans * heads))
+        self.stall_flag = self._buffer("stall flag", 4)
         stream, other = self._residuals
-        body = self._embed(self._embedding, stream, edits=True)
+        body = self._embed(self._embedding, stream, edits=True, cleared=self._handed)
         if any(self._needs_fused_layer(block) for block in self._stretches):
             self._layer_scratch()
-        for layer, block in enumerate(self._stretches):
-            if self._needs_fused_layer(block):
-                body += self._fused_layer(layer, block, stream)
-            else:
-                body.append(self._layer(layer, block, stream, other))
+        tag = 1  # of a dispatch; the buffer is cleared when a token begins
+        for first, blocks in self._runs():
+            if blocks:
+                body.append(self._layers(first, blocks, tag, stream, other))
                 stream, other = other, stream
-        return body, self._gpu_head(stream, normed=True, counters=self.counters)
+                tag = 1 - tag
+            else:
+                body += self._fused_layer(first, self._stretches[first], stream)
+        return body, self._gpu_head(stream, normed=True)
+
+    def _runs(self) -> list[tuple[int, list[DecodeBlock]]]:
+        """(first layer, its blocks) of each dispatch; no blocks for a layer that needs dispatches of its own.
+
+        A dispatch has one block or the most: every other number would be another kernel to compile.
+        """
+        limit = self._device.limits["max-storage-buffers-per-shader-stage"]
+        most = min(_BLOCKS, (limit - _SHARED_BINDINGS) // _BLOCK_BINDINGS)
+        blocks = self._stretches
+        runs: list[tuple[int, list[DecodeBlock]]] = []
+        layer = 0
+        while layer < len(blocks):
+            following = blocks[layer : layer + most]
+            if self._needs_fused_layer(blocks[layer]):
+                run = []
+            elif len(following) == most and self._alike(following):
+                run = following
+            else:
+                run = following[:1]
+            runs.append((layer, run))
+            layer += max(1, len(run))
+        return runs
+
+    def _alike(self, blocks: list[DecodeBlock]) -> bool:
+        """True for layers that one dispatch can take."""
+        types = {self._storages[block.qkv.weight.name].dtype for block in blocks}
+        return len(types) == 1 and not any(self._needs_fused_layer(block) for block in blocks)
 
     def _needs_fused_layer(self, block: DecodeBlock) -> bool:
         """True for a layer with edits, or with an edited weight of another type than the others."""
@@ -73,50 +110,55 @@ class ChainProgram(FusedLayers):
         buffer = self._buffer(label, elements + 2 * _GUARD)
         return (buffer, 4 * _GUARD, 4 * elements)
 
-    def _layer(self, layer: int, block: DecodeBlock, x_in: Resource, x_out: Resource) -> Dispatch:
-        config, kept_in = self._config, self._block(block.section)
+    def _layers(self, first: int, blocks: list[DecodeBlock], tag: int, x_in: Resource, x_out: Resource) -> Dispatch:
+        """The layers from `first` on in one dispatch. tag: of what it hands on, not of what is left over."""
+        config, context = self._config, self._context
         c = config.channels
         lanes, _ = self._team
-        teams = THREADS // lanes
-        spans = -(-self._context // _SPAN)
-        storage = self._storages[block.qkv.weight.name]
+        threads = _threads(self._device)
+        teams = threads // lanes
+        spans = -(-context // _SPAN)
+        kernel = self._kernels.get(
+            "decode/layers", channels=c, heads=config.heads, head_size=config.head_size, context=context,
+            threads=threads, lanes=lanes, span=_SPAN, early_spans=min(_EARLY_SPANS, spans), blocks=len(blocks),
+            dtype=self._storages[blocks[0].qkv.weight.name].dtype, patience=_PATIENCE,
+            scale=repr(1 / math.sqrt(config.head_size)), trace=self._blocks is not None, **_TEAM_ROWS,
+        )  # fmt: skip
+        outputs = (3 * c, c, 4 * c, c)
+        groups = sum(-(-n // (teams * rows)) for n, rows in zip(outputs, _TEAM_ROWS.values(), strict=True))
+        groups += config.heads * spans
+        bound: dict[str, Resource] = {
+            "state": self._shared.state,
+            "params": self._slot(*(word for block in blocks for word in self._words(block, tag))),
+            "stall": self.stall_flag,
+            "handed": self._handed,
+            "x_in": x_in,
+            "x_out": x_out,
+        }
+        for index, block in enumerate(blocks):
+            tensors = self._block_bindings(first + index, block)
+            bound |= {f"{name}_{index}": tensor for name, tensor in tensors.items()}
+        cost = len(blocks) * (12 * c * c + 2 * c * context)
+        return kernel.dispatch((len(blocks) * groups, 1, 1), bound, cost=cost, label=blocks[-1].resid_post.output)
+
+    def _words(self, block: DecodeBlock, tag: int) -> list[int]:
+        return [tag, 0, *(self._offset(block.section, name) for name in block.outputs)]
+
+    def _block_bindings(self, layer: int, block: DecodeBlock) -> dict[str, Resource]:
         assert block.norm_1.shift is not None
         assert block.norm_2.shift is not None
-        kernel = self._kernels.get(
-            "decode/layer", channels=c, heads=config.heads, head_size=config.head_size, context=self._context,
-            threads=THREADS, lanes=lanes, span=_SPAN, dtype=storage.dtype, patience=_PATIENCE,
-            scale=repr(1 / math.sqrt(config.head_size)), trace=kept_in is not None,
-        )  # fmt: skip
-        # The sum over the shader's stages, in their order.
-        groups = -(-3 * c // (2 * teams)) + config.heads * spans + -(-c // teams) + -(-4 * c // (2 * teams))
-        groups += -(-c // teams)
-        return kernel.dispatch(
-            (groups, 1, 1),
-            {
-                "state": self._shared.state,
-                "params": self._slot(layer, *(kept_in.offsets[name] for name in block.outputs) if kept_in else ()),
-                "counters": self.counters,
-                "x_in": x_in,
-                "x_mid": self._resid_mid,
-                "x_out": x_out,
-                "fresh": self._fresh,
-                "mixed": self._mixed,
-                "shares": self._shares,
-                "hidden": self._hidden,
-                "cache": self._shared.caches[layer],
-                "ln_1_scale": self._vector(block.norm_1.scale.name),
-                "ln_1_shift": self._vector(block.norm_1.shift.name),
-                **self._chain_linear("qkv", block.qkv),
-                **self._chain_linear("attn_proj", block.attn_proj),
-                "ln_2_scale": self._vector(block.norm_2.scale.name),
-                "ln_2_shift": self._vector(block.norm_2.shift.name),
-                **self._chain_linear("fc", block.fc),
-                **self._chain_linear("mlp_proj", block.mlp_proj),
-                **self._activation_binding(kept_in),
-            },
-            cost=12 * c * c + 2 * c * self._context,
-            label=block.resid_post.output,
-        )
+        return {
+            "cache": self._shared.caches[layer],
+            "ln_1_scale": self._vector(block.norm_1.scale.name),
+            "ln_1_shift": self._vector(block.norm_1.shift.name),
+            **self._chain_linear("qkv", block.qkv),
+            **self._chain_linear("attn_proj", block.attn_proj),
+            "ln_2_scale": self._vector(block.norm_2.scale.name),
+            "ln_2_shift": self._vector(block.norm_2.shift.name),
+            **self._chain_linear("fc", block.fc),
+            **self._chain_linear("mlp_proj", block.mlp_proj),
+            **self._activation_binding(self._block(block.section)),
+        }
 
     def _chain_linear(self, name: str, linear: Linear) -> dict[str, Resource]:
         assert linear.bias is not None
@@ -127,4 +169,8 @@ class ChainProgram(FusedLayers):
 
     def stalled(self) -> bool:
         """True when a wait on the GPU was ever abandoned. Blocks."""
-        return any(self._device.queue.read_buffer(self.counters, 0, 4))
+        return any(self._device.queue.read_buffer(self.stall_flag, 0, 4))
+
+
+def _threads(device: wgpu.GPUDevice) -> int:
+    return int(min(_THREADS, device.limits["max-compute-invocations-per-workgroup"]))

@@ -38,6 +38,13 @@ def choose_gpu_programs(memory: ModelMemory, wanted: str, stage: str) -> Loading
             f"{option('program', 'chain')}: {adapter_name(adapter)} has no reliable subgroups;"
             f" use {option('program', 'fused')}"
         )
+    fits = ChainProgram.fits(memory.device, memory.config, memory.context)
+    if wanted == "chain" and not fits:
+        raise UsageError(
+            f"{option('program', 'chain')}: {adapter_name(adapter)} has too little workgroup memory for this model;"
+            f" use {option('program', 'fused')}"
+        )
+    suits = suits and fits
     if wanted == "chain" or (wanted == "auto" and suits and not is_software(adapter)):
         chain = memory.program(ChainProgram, 1, team)
         if wanted == "chain" or _agree(memory, chain, prefill[-1]):

@@ -20,6 +20,7 @@ from .program_buffers import ProgramBuffers
 THREADS = 128  # per workgroup of the decode kernels
 _HEAD_ROUNDS = 8  # per workgroup of the head, which computes the layer norm once for all rounds
 _HEAD_ROWS = 2  # per team and round
+_CLEARED = 16  # words per thread
 _PARAMS_SLOT = 256  # bytes: the largest uniform offset alignment
 
 
@@ -87,7 +88,7 @@ class Program(ABC):
         slot = np.zeros(_PARAMS_SLOT // 4, np.uint32)
         slot[: len(values)] = values
         self._params.append(slot)
-        return (self._params_buffer, index * _PARAMS_SLOT, 64)
+        return (self._params_buffer, index * _PARAMS_SLOT, -(-4 * max(len(values), 1) // 64) * 64)
 
     def _write_params(self) -> None:
         """Copy all parameters to the GPU, for dispatches that are submitted from now on."""
@@ -143,10 +144,18 @@ class Program(ABC):
         parts = " ".join(part for part, slot in tensors.items() if slot in points.slots)
         return parts, [points.index(slot) for slot in tensors.values()], points.edits.bindings
 
-    def _embed(self, operations: tuple[Gather, Gather, Add], resid: Resource, *, edits: bool = False) -> list[Dispatch]:
+    def _embed(
+        self,
+        operations: tuple[Gather, Gather, Add],
+        resid: Resource,
+        *,
+        edits: bool = False,
+        cleared: wgpu.GPUBuffer | None = None,
+    ) -> list[Dispatch]:
         """Rows of the tokens, rows of their positions, and their sum, which goes to `resid`.
 
-        edits: edit all three here; otherwise the caller edits the sum, and nothing edits the others.
+        edits: edit all three here; otherwise the caller edits the sum, and nothing edits the others. cleared: a buffer
+        that is filled with zeros as well.
         """
         tokens, positions, total = operations
         outputs = {"tokens": tokens.output, "positions": positions.output, "sum": total.output} if edits else {}
@@ -154,12 +163,15 @@ class Program(ABC):
         storage, block = self._storages[tokens.table.name], self._block(0)
         kernel = self._kernels.get(
             "forward/embed", channels=total.columns, storage=storage.kind, dtype=storage.dtype, tile=storage.tile,
-            trace=block is not None, edited=edited,
+            trace=block is not None, edited=edited, clears=cleared is not None,
         )  # fmt: skip
+        groups = -(-total.columns // 128)
+        if cleared is not None:
+            groups = max(groups, -(-cleared.size // (4 * 32 * _CLEARED)))
         offsets = [self._offset(0, operation.output) for operation in operations]
         return [
             kernel.dispatch(
-                (-(-total.columns // 128), self.rows, 1),
+                (groups, self.rows, 1),
                 {
                     "state": self._shared.state,
                     "params": self._slot(shard.first_row, shard.rows, positions.table.shape[0], *offsets, *points),
@@ -167,6 +179,7 @@ class Program(ABC):
                     "weight": resource(shard),
                     "position_table": self._vector(positions.table.name),
                     "resid": resid,
+                    **({} if cleared is None else {"cleared": cleared}),
                     **self._activation_binding(block),
                     **bindings,
                 },
@@ -176,10 +189,10 @@ class Program(ABC):
             for shard in storage.shards
         ]
 
-    def _gpu_head(self, resid: Resource, *, normed: bool, counters: wgpu.GPUBuffer | None = None) -> list[Dispatch]:
+    def _gpu_head(self, resid: Resource, *, normed: bool) -> list[Dispatch]:
         """Logits of the row in `resid`; normed: after the final norm, which is computed here.
 
-        Clears the stage `counters` for the next token. Needs the head's matrix in buffers, and a head without a bias.
+        Needs the head's matrix in buffers, and a head without a bias.
         With `normed` the norm and the logits are edited here; otherwise the caller edits the logits.
         """
         head, norm, last = self._description.head, self._description.final_norm, len(self._description.sections) - 1
@@ -191,7 +204,7 @@ class Program(ABC):
         kernel = self._kernels.get(
             "decode/head", inputs=inputs, dtype=storage.dtype, lanes=lanes, subgroups=subgroups,
             team_rows=_HEAD_ROWS, threads=THREADS, trace=block is not None, rounds=_HEAD_ROUNDS,
-            normed=normed, reset=counters is not None, edited=edited,
+            normed=normed, edited=edited,
         )  # fmt: skip
         run = []
         for shard in storage.shards:
@@ -210,8 +223,6 @@ class Program(ABC):
                 assert norm is not None
                 assert norm.shift is not None
                 bound |= {"scale": self._vector(norm.scale.name), "shift": self._vector(norm.shift.name)}
-            if counters is not None:
-                bound["counters"] = counters
             groups = (-(-shard.rows // (THREADS // lanes * _HEAD_ROWS * _HEAD_ROUNDS)), 1, 1)
             run.append(kernel.dispatch(groups, bound, cost=inputs * shard.rows, label=head.output))
         return run

@@ -90,7 +90,14 @@ def embed(
     wpe = normal(20, channels, seed=1)
     history = np.array([(5 * i + 3) % 23 for i in range(40)])
     kernel = gpu.kernels.get(
-        "forward/embed", channels=channels, storage=kind, dtype=dtype, tile=storage.tile, trace=True, edited=""
+        "forward/embed",
+        channels=channels,
+        storage=kind,
+        dtype=dtype,
+        tile=storage.tile,
+        trace=True,
+        edited="",
+        clears=False,
     )
     size = (FIRST_ROW + rows) * channels
     resid, activations = gpu.empty(rows * channels), gpu.empty(OFFSET + 3 * size)

@@ -47,6 +47,6 @@ def check(config: ModelConfig, dtype: str) -> None:
 
 if __name__ == "__main__":
     for shape in sys.argv[1:]:
-        layers, heads, channels, dtype = shape.split("-")
+        layers, heads, channels, positions, dtype = shape.split("-")
         print(shape, flush=True)
-        check(ModelConfig(int(layers), int(heads), int(channels), 140, 26, 32), dtype)
+        check(ModelConfig(int(layers), int(heads), int(channels), int(positions), 26, 32), dtype)

@@ -24,9 +24,6 @@ struct Params {
 {% if trace %}
 {{ d.activations(7) }}
 {% endif %}
-{% if reset %}
-@group(0) @binding(8) var<storage, read_write> counters: array<u32>;
-{% endif %}
 {{ d.edits(edited) }}
 
 {{ d.entry(subgroups, threads) }}
@@ -66,11 +63,4 @@ struct Params {
         }
 {% endfor %}{% endfor %}
     }
-{% if reset %}
-    // Reset the stage counters of decode/layer for the next token, but not the flag before them.
-    // This comes last because threads diverge here, and sums over a team need all of its threads.
-    if (group.x == 0u) {
-        for (var i = thread + 1u; i < arrayLength(&counters) / 32u; i += THREADS) { counters[i * 32u] = 0u; }
-    }
-{% endif %}
 }

@@ -35,10 +35,18 @@ fn keep(offset: u32, row: u32, quad: u32, value: vec4f) {
 {% if edited %}
 {{ e.declare(7, 8) }}
 {% endif %}
+{% if clears %}
+@group(0) @binding(9) var<storage, read_write> cleared: array<u32>; // filled with zeros
+{% endif %}
 
 @compute @workgroup_size(32)
-fn main(@builtin(global_invocation_id) id: vec3u) {
+fn main(
+    @builtin(global_invocation_id) id: vec3u{{ ", @builtin(num_workgroups) groups: vec3u" if clears }}
+) {
     if (state.done != 0u) { return; }
+{% if clears %}
+    for (var i = id.x; i < arrayLength(&cleared); i += groups.x * 32u) { cleared[i] = 0u; }
+{% endif %}
     let quad = id.x;
     let r = id.y;
     if (quad >= QUADS || r >= state.rows) { return; }
