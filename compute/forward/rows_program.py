@@ -100,7 +100,7 @@ class RowsProgram(StageKernels):
             case (Linear() as linear, *_):
                 return self._linear(stage, linear)
             case (Attention() as attention,):
-                return [self._kv_store(attention), self._attention(stage, attention, self._edited_points(attention))]
+                return [*self._kv_store(attention), self._attention(stage, attention, self._edited_points(attention))]
             case (Add() as add,):
                 terms = {f"term{index}": self._value(name) for index, name in enumerate(add.terms)}
                 return [self._elementwise(stage, "forward/add", terms, terms=len(terms))]

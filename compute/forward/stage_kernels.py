@@ -102,6 +102,34 @@ class StageKernels(Program):
             label=rope.output,
         )
 
+    def _rotates(self, query: Rope, key: Rope, attention: Attention) -> bool:
+        """True when `_rotate` can rotate queries and keys. It writes the rotated keys to the cache alone."""
+        quads = len(query.frequencies) % 4 == 0 and not query.interleaved
+        return quads and alike(query, key, attention) and self._description.readers(key.output) == (attention.output,)
+
+    def _rotate(self, section: int, query: Rope, key: Rope, attention: Attention) -> Dispatch:
+        """Queries and keys by position, and keys and values to the cache, which is a buffer."""
+        block = self._block(section)
+        kernel = self._kernels.get(
+            "forward/rotate", heads=attention.heads, kv_heads=attention.kv_heads, head_size=attention.head_size,
+            pairs=len(query.frequencies), fine=FINE, context=self._context, trace=block is not None,
+            **self._where("query", query.x), **self._where("key", key.x), **self._where("value", attention.value),
+        )  # fmt: skip
+        bound: dict[str, Resource] = {
+            "state": self._shared.state,
+            "params": self._slot(self._offset(section, query.output), self._offset(section, key.output)),
+            "query_rows": self._value(query.x.source),
+            "key_rows": self._value(key.x.source),
+            "value_rows": self._value(attention.value.source),
+            "rotations": self._shared.rotations[query.frequencies],
+            "rotated": self._value(query.output),
+            "cache": self._shared.caches[self._description.attention.index(attention)],
+            **self._activation_binding(block),
+        }
+        threads = (query.columns + 2 * key.columns) // 4
+        cost = 10 * 4 * threads * self.rows
+        return kernel.dispatch((-(-threads // 64), self.rows, 1), bound, cost=cost, label=query.output)
+
     def _soft_cap(self, logits: wgpu.GPUBuffer, rows: int, state: wgpu.GPUBuffer | None = None) -> list[Dispatch]:
         """The head's soft cap of `rows` rows of logits; nothing for a head without one."""
         head = self._description.head
@@ -113,24 +141,22 @@ class StageKernels(Program):
             kernel.dispatch((-(-head.columns // 64), rows, 1), bound, cost=4 * rows * head.columns, label=head.output)
         ]
 
-    def _kv_store(self, attention: Attention) -> Dispatch:
+    def _kv_store(self, attention: Attention) -> list[Dispatch]:
+        """Copies keys and values to the cache, where nothing else does."""
         layer = self._description.attention.index(attention)
         kernel = self._kernels.get(
             "forward/kv_store", kv_heads=attention.kv_heads, head_size=attention.head_size, context=self._context,
             storage=self._cache_kind(layer), **self._where("key", attention.key),
             **self._where("value", attention.value),
         )  # fmt: skip
-        return kernel.dispatch(
-            (-(-attention.key.columns // 64), self.rows, 1),
-            {
-                "state": self._shared.state,
-                "key_rows": self._value(attention.key.source),
-                "value_rows": self._value(attention.value.source),
-                "cache": self._shared.caches[layer],
-            },
-            cost=4 * self.rows * attention.key.columns,
-            label=attention.value.source,
-        )
+        bound: dict[str, Resource] = {
+            "state": self._shared.state,
+            "key_rows": self._value(attention.key.source),
+            "value_rows": self._value(attention.value.source),
+            "cache": self._shared.caches[layer],
+        }
+        cost, groups = 4 * self.rows * attention.key.columns, (-(-attention.key.columns // 64), self.rows, 1)
+        return [kernel.dispatch(groups, bound, cost=cost, label=attention.value.source)]
 
     def _where(self, name: str, heads: Heads) -> dict[str, int | str]:
         return heads_values(name, heads, source_columns(self._description, heads))
@@ -185,3 +211,9 @@ class StageKernels(Program):
             "y": self._value(attention.output),
             **self._activation_binding(self._block(stage.section)),
         }
+
+
+def alike(query: Rope, key: Rope, attention: Attention) -> bool:
+    """True when queries and keys of the attention are rotated in the same way."""
+    same = query.frequencies == key.frequencies and query.interleaved == key.interleaved
+    return same and (attention.query.source, attention.key.source) == (query.output, key.output)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from compute.models.description import Description, Section
-from compute.models.operations import Activation, Add, Alias, Gather, Head, Linear, Operation
+from compute.models.operations import Activation, Add, Alias, Gather, Head, Linear, Norm, Operation
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,17 @@ def _is_embedding(operations: Sequence[Operation]) -> bool:
         case [Gather(by="token") as tokens, Gather(by="position") as positions, Add() as total]:
             return total.terms == (tokens.output, positions.output)
     return False
+
+
+def products_of(norm: Norm, follows: Sequence[Stage], description: Description) -> list[Stage]:
+    """The first of the stages that follow a norm, if they are products of it and nothing else reads it; else none."""
+    products: list[Stage] = []
+    for stage in follows:
+        if not isinstance(stage.first, Linear) or stage.first.x != norm.output:
+            break
+        products.append(stage)
+    read = {stage.first.output for stage in products}
+    return products if read == set(description.readers(norm.output)) else []
 
 
 def reads_after(made: Sequence[Stage], description: Description) -> Iterator[frozenset[str]]:

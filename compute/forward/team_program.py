@@ -16,9 +16,9 @@ from compute.gpu.wgpu_native import Dispatch
 from compute.models.operations import Attention, Gated, LayerNorm, Linear, Norm, RmsNorm, Rope
 
 from .edit_points import UNEDITED
-from .rotations import FINE
 from .span_attention import Spans
-from .stages import Stage
+from .stage_kernels import alike
+from .stages import Stage, products_of
 from .team_products import TYPES, TeamProducts, heads_before
 
 _MOST = 3  # products that share a dispatch
@@ -47,8 +47,7 @@ class TeamProgram(TeamProducts):
             return self._with_norm(first, stages)
         match [stage.first for stage in stages[:3]]:
             case [Rope() as query, Rope() as key, Attention() as attention]:
-                quads = len(query.frequencies) % 4 == 0 and not query.interleaved
-                if quads and _rotates(query, key, attention):
+                if self._rotates(query, key, attention):
                     return 3 + self._merges(attention, stages[3:])
             case [Attention() as attention, *_]:
                 return 1 + self._merges(attention, stages[1:])
@@ -56,13 +55,8 @@ class TeamProgram(TeamProducts):
 
     def _with_norm(self, norm: Norm, stages: Sequence[Stage]) -> int:
         """How many stages a norm and the products that read it are, with what their outputs go to."""
-        after: list[Stage] = []
-        for stage in stages[1:]:
-            if not isinstance(stage.first, Linear) or stage.first.x != norm.output:
-                break
-            after.append(stage)
-        read = {stage.first.output for stage in after}
-        if not 0 < len(after) <= _MOST or read != set(self._description.readers(norm.output)):
+        after = products_of(norm, stages[1:], self._description)
+        if not 0 < len(after) <= _MOST:
             return 1
         if not self._fit(norm.columns) or not self._alike([stage.first for stage in after]):
             return 1
@@ -85,7 +79,7 @@ class TeamProgram(TeamProducts):
         """How many stages follow that rotate queries and keys, up to attention, if products can do that; else 0."""
         ropes: list[Rope] = []
         match [stage.first for stage in follows[:3]]:
-            case [Rope() as query, Rope() as key, Attention() as attention] if _rotates(query, key, attention):
+            case [Rope() as query, Rope() as key, Attention() as attention] if alike(query, key, attention):
                 ropes = [query, key]
             case [Attention() as attention, *_]:
                 pass
@@ -123,7 +117,7 @@ class TeamProgram(TeamProducts):
             case [Rope() as query, Rope() as key, Attention() as attention, *_]:
                 return [self._rotate(group[0].section, query, key, attention), *self._attended(group[2:])]
             case [Attention() as attention, Linear()]:
-                return [self._kv_store(attention), *self._attended(group)]
+                return [*self._kv_store(attention), *self._attended(group)]
         return super()._group(group)
 
     def _attended(self, group: tuple[Stage, ...]) -> list[Dispatch]:
@@ -163,33 +157,3 @@ class TeamProgram(TeamProducts):
         if head.bias is None and self._storages[head.weight.name].dtype in TYPES:
             return self._gpu_head(self._shared.head_input, normed=False)
         return super()._build_head()
-
-    def _rotate(self, section: int, query: Rope, key: Rope, attention: Attention) -> Dispatch:
-        """Queries and keys by position, and keys and values to the cache."""
-        cache = self._shared.caches[self._description.attention.index(attention)]
-        assert isinstance(cache, wgpu.GPUBuffer)
-        block = self._block(section)
-        kernel = self._kernels.get(
-            "decode/rotate", heads=attention.heads, kv_heads=attention.kv_heads, head_size=attention.head_size,
-            pairs=len(query.frequencies), fine=FINE, context=self._context, trace=block is not None,
-            **self._where("query", query.x), **self._where("key", key.x), **self._where("value", attention.value),
-        )  # fmt: skip
-        bound: dict[str, Resource] = {
-            "state": self._shared.state,
-            "params": self._slot(self._offset(section, query.output), self._offset(section, key.output)),
-            "query_rows": self._value(query.x.source),
-            "key_rows": self._value(key.x.source),
-            "value_rows": self._value(attention.value.source),
-            "rotations": self._shared.rotations[query.frequencies],
-            "rotated": self._value(query.output),
-            "cache": cache,
-            **self._activation_binding(block),
-        }
-        threads = (query.columns + 2 * key.columns) // 4
-        return kernel.dispatch((-(-threads // 64), 1, 1), bound, cost=10 * 4 * threads, label=query.output)
-
-
-def _rotates(query: Rope, key: Rope, attention: Attention) -> bool:
-    """True when queries and keys are rotated alike, and nothing else."""
-    same = query.frequencies == key.frequencies and query.interleaved == key.interleaved
-    return same and (attention.query.source, attention.key.source) == (query.output, key.output)

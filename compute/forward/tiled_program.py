@@ -16,14 +16,14 @@ from .program import resource
 from .rows_program import CHUNK as ROWS_CHUNK
 from .rows_program import RowsProgram
 from .stages import Stage
-from .tiling import tiling_of
+from .tiled_products import TiledProducts
 
 CHUNKS = (16, 64, 256)  # rows of a chunk: short prompts have programs of their own, see tiling.py
 CHUNK = CHUNKS[-1]
 HEAD_OUTS = 4  # outputs per team of threads of the head
 
 
-class TiledProgram(RowsProgram):
+class TiledProgram(TiledProducts):
     """Prefill on a GPU; matrices and caches are storage buffers."""
 
     def _build_head(self) -> list[Dispatch]:
@@ -31,23 +31,7 @@ class TiledProgram(RowsProgram):
         if head.bias is None and self._storages[head.weight.name].dtype not in BLOCK_TYPES:
             return self._gpu_head(self._shared.head_input, normed=False)
         # The kernel for one row has no bias and no quantized types, and the one for many rows takes no single row.
-        return super()._product(Product(head, self._shared.head_input, self._shared.logits, 1))
-
-    def _product(self, product: Product) -> list[Dispatch]:
-        linear, storage = product.linear, self._storages[product.linear.weight.name]
-        outputs, inputs = linear.weight.shape
-        tiling = tiling_of(product.rows, inputs, outputs, self._device.limits["max-compute-workgroup-storage-size"])
-        kernel = self._kernels.get(
-            tiling.kernel, inputs=inputs, outputs=outputs, dtype=storage.dtype, bias=linear.bias is not None,
-            epilogue=product.epilogue, trace=product.block is not None, **tiling.values(self._team),
-        )  # fmt: skip
-        run = []
-        for shard in storage.shards:
-            bound = self._product_bindings(product, shard, product.x, shard.first_row, shard.rows)
-            groups = (-(-shard.rows // tiling.outs), -(-product.rows // tiling.rows), 1)
-            cost = product.rows * inputs * shard.rows
-            run.append(kernel.dispatch(groups, bound, cost=cost, label=product.label))
-        return run
+        return RowsProgram._product(self, Product(head, self._shared.head_input, self._shared.logits, 1))
 
     def head_of(
         self, x: wgpu.GPUBuffer, logits: wgpu.GPUBuffer, rows: int, state: wgpu.GPUBuffer | None = None

@@ -130,7 +130,7 @@ def _tiled(
     team = team_size(gpu.kernels) if case.subgroups else NO_SUBGROUPS
     kernel = gpu.kernels.get(
         case.kernel, inputs=case.inputs, outputs=case.outputs, dtype=storage.dtype, bias="bias" in resources,
-        epilogue=case.epilogue, trace=case.trace, **tiling.values(team),
+        epilogue=case.epilogue, trace=case.trace, norm="", stored="", **tiling.values(team),
     )  # fmt: skip
     for shard in storage.shards:
         params = gpu.params(shard.first_row, shard.rows, *offsets)

@@ -32,3 +32,9 @@ fn keep(t: u32, quad: u32, value: vec4f) { textureStore(cache, vec2u(t, quad), v
 fn keep(t: u32, quad: u32, value: vec4f) { cache[cache_index(t, quad)] = value; }
 {% endif %}
 {% endmacro %}
+{# Writes single values, to a buffer; channel: of all keys, then of all values. #}
+{% macro channel_writer(binding) %}
+@group(0) @binding({{ binding }}) var<storage, read_write> cache: array<f32>;
+{{ buffer_index() }}
+fn keep_channel(t: u32, channel: u32, value: f32) { cache[cache_index(t, channel / 4u) * 4u + channel % 4u] = value; }
+{% endmacro %}

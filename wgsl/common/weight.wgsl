@@ -1,7 +1,7 @@
 {# Access to a weight matrix [out, in] with the same calls for every kind of storage.
    storage: "texture", "image" (a texture read as a storage texture) or "buffer"; dtype: "f32", "bf16", "f16" or a quantized type; columns: inputs of the matrix; tile:
    texture width in matrix rows; binding: its number. A pack is the result of one load: 4 values, or 8 in a texture of
-   16-bit values; for packs of quantized types see quantized.wgsl. #}
+   16-bit values; for packs of quantized types see quantized.wgsl. eights: a buffer of 16-bit values, in packs of 8. #}
 {% import "common/quantized.wgsl" as q %}
 {% macro packs(dtype, columns) %}
 {% set groups = columns // 32 %}
@@ -24,7 +24,7 @@ fn unpack_low(words: vec2u) -> vec4f {
 }
 {% endif %}
 {% endmacro %}
-{% macro declare(storage, dtype, columns, tile, binding) %}
+{% macro declare(storage, dtype, columns, tile, binding, eights=false) %}
 {% set level = "" if storage == "image" else ", 0" %}
 {% set texel = "f32" if dtype == "f32" else "u32" %}
 {% set texture = "texture_storage_2d<rgba32" ~ {"f32": "float", "u32": "uint"}[texel] ~ ", read>" if storage == "image" else "texture_2d<" ~ texel ~ ">" %}
@@ -64,6 +64,11 @@ fn weight_quad(row: u32, quad: u32) -> vec4f {
 }
 {% endif %}
 {% else %}
+{% if eights %}
+const PACKS = {{ columns // 8 }}u;
+@group(0) @binding({{ binding }}) var<storage, read> weight: array<vec4u>;
+{{ unpack_pairs(dtype) }}
+{% else %}
 const PACKS = {{ columns // 4 }}u;
 {% if dtype == "f32" %}
 @group(0) @binding({{ binding }}) var<storage, read> weight: array<vec4f>;
@@ -72,6 +77,7 @@ fn weight_quad(row: u32, quad: u32) -> vec4f { return weight[row * PACKS + quad]
 @group(0) @binding({{ binding }}) var<storage, read> weight: array<vec2u>;
 {{ unpack_pairs(dtype) }}
 fn weight_quad(row: u32, quad: u32) -> vec4f { return unpack_low(weight[row * PACKS + quad]); }
+{% endif %}
 {% endif %}
 {% endif %}
 {% endmacro %}

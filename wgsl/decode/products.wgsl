@@ -7,7 +7,7 @@
 // decode/common/qkv.wgsl. epilogue: of a single matrix without a gate, as in forward/common/epilogue.wgsl.
 {% import "common/weight.wgsl" as w %}
 {% import "decode/common/spans.wgsl" as sp %}
-{% import "decode/common/teams.wgsl" as t %}
+{% import "common/teams.wgsl" as t %}
 {% include "common/state.wgsl" %}
 {% set packed = 4 if dtype == "f32" else (8 if inputs % 8 == 0 else 4) %}
 {% set packs = inputs // packed %}

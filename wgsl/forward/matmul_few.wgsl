@@ -1,94 +1,199 @@
-// y[r, o] = sum_k x[r, k] * weight[o, k] + bias[o] for few rows: a workgroup computes OUTS outputs for ROWS rows, and
-// its threads share the sum over k. So every load of the matrix is used for ROWS rows, and many loads are under way at
-// once, which is what counts when there are too few rows to fill the tiles of matmul_tiled. Grid: (groups of OUTS outputs,
-// tiles of rows). Epilogues as in matmul_rows.
-// subgroups: subgroups have exactly `lanes` threads.
+// y[r, o] = sum_k x[r, k] * weight[o, k] + bias[o] for few rows. A workgroup has {{ squads }} squads of SHARE threads. Each
+// squad computes EACH outputs for ROWS rows, and its threads share the sum over k. So every load of the matrix is used for
+// ROWS rows, every load of x for EACH outputs, and many loads are under way at once, which is what counts when there are
+// too few rows to fill the tiles of matmul_tiled. With a norm, x is the norm of the rows that are bound. Grid: (groups of
+// OUTS outputs, tiles of rows). Epilogues as in matmul_rows.
+// subgroups: subgroups have exactly `lanes` threads; wide: load 8 weights of 16 bits at once; ahead: loads of each output
+// that come first; norm_trace: this product keeps the norm.
+{% import "common/teams.wgsl" as t %}
+{% import "forward/common/row_norm.wgsl" as n %}
 {% set storage, tile, chunked, uniform_rows = "buffer", 0, false, 0 %}
+{% set halves = dtype in ("bf16", "f16") %}
+{% set eights = wide and halves and inputs % 8 == 0 %}
 {% include "forward/common/product.wgsl" %}
-const THREADS = {{ threads }}u;
+{% set quads = 2 if eights else 1 %}{# of a load #}
+{% set loads = inputs // 4 // quads %}
+{% set steps = (loads + threads - 1) // threads %}
+{% set early = [ahead, steps] | min %}
 const ROWS = {{ rows }}u;
-const OUTS = {{ outs }}u;
-const RESULTS = ROWS * OUTS;
+const EACH = {{ each }}u;
+const OUTS = {{ each * squads }}u;
+const RESULTS = ROWS * EACH; // of a squad
+const SHARE = {{ threads }}u;
+const THREADS = {{ threads * squads }}u;
+const LANES = {{ lanes }}u;
+const TEAMS = THREADS / LANES;
+const LOADS = {{ loads }}u; // of a row of the matrix
+{{ t.pack(dtype if halves else "f32", 4 * quads) }}
+{% if norm %}
+{{ t.sums(subgroups) }}
+{{ n.declare(norm, shift, offset) }}
+{% endif %}
 
 {% if subgroups %}
-const PARTS = THREADS / {{ lanes }}u;
+const PARTS = SHARE / LANES; // of each sum
+var<workgroup> partial: array<f32, {{ squads }}u * PARTS * RESULTS>;
 {% else %}
-const PARTS = THREADS; // of each sum
+var<workgroup> partial: array<f32, THREADS * ROWS>;
 {% endif %}
-var<workgroup> partial: array<f32, {{ "PARTS * RESULTS" if subgroups else "THREADS * ROWS" }}>;
 
-@compute @workgroup_size({{ threads }})
+fn add_dot(sum: f32, a: vec4f, b: vec4f) -> f32 {
+    return sum + a.x * b.x + a.y * b.y + a.z * b.z + a.w * b.w;
+}
+{# Load `index` of output `o` of the squad. An index past the end of the matrix is harmless: its result is not stored. #}
+{% macro load(o, index) -%}
+{%- if halves or dtype == "f32" -%}
+weight[(out + {{ o }}u) * LOADS + {{ index }}]
+{%- else -%}
+weight_quad(min(out + {{ o }}u, params.outs - 1u), {{ index }})
+{%- endif -%}
+{%- endmacro %}
+{# Quad `h` of load `w`. #}
+{% macro quad_of(w, h) -%}
+{{ ("unpack_low(" ~ w ~ (("." ~ ("xy", "zw")[h]) if eights else "") ~ ")") if halves else w }}
+{%- endmacro %}
+{# Adds what load `index` of each output contributes; inside: the condition for that, "" when it is always met. #}
+{% macro multiply(w, index, inside) %}
+{% for h in range(quads) %}
+        {
+            let quad = {{ index }}{{ " * 2u + " ~ h ~ "u" if eights }};
+{% for o in range(each) %}
+{% set value = quad_of(w ~ o, h) %}
+            let v{{ o }} = {{ "select(vec4f(0.0), " ~ value ~ ", " ~ inside ~ ")" if inside else value }};
+{% endfor %}
+{% if norm %}
+            let scale_quad = scale[quad];
+{% if shift %}
+            let shift_quad = shift[quad];
+{% endif %}
+{% endif %}
+{% for r in range(rows) %}
+            {
+                let from_x = x[first_x + {{ r }}u * QUADS + quad];
+                let a = {{ ("normalized(from_x, " ~ r ~ "u, scale_quad" ~ (", shift_quad" if shift else "") ~ ")") if norm else "from_x" }};
+{% for o in range(each) %}
+                sum{{ r * each + o }} = add_dot(sum{{ r * each + o }}, v{{ o }}, a);
+{% endfor %}
+            }
+{% endfor %}
+        }
+{% endfor %}
+{% endmacro %}
+{# Sums over the subgroup with as few exchanges as possible: in each step, a lane gives one half of its sums away and adds
+   what it gets to the other half. At the end it has a few totals, which begin at result `mine`. #}
+{% macro exchange() %}
+    var mine = 0u;
+    var owns = true;
+{% set ns = namespace(count=rows * each, name="sum") %}
+{% for level in range(7) if 2 ** (level + 1) <= lanes %}
+{% set mask, name, half = lanes // 2 ** (level + 1), "level" ~ level ~ "_", ns.count // 2 %}
+    let upper{{ level }} = (lane & {{ mask }}u) != 0u;
+{% if ns.count % 2 == 0 %}
+    mine += select(0u, {{ half }}u, upper{{ level }});
+{% for i in range(half) %}
+    let {{ name }}{{ i }} = select({{ ns.name }}{{ i }}, {{ ns.name }}{{ i + half }}, upper{{ level }})
+        + subgroupShuffleXor(select({{ ns.name }}{{ i + half }}, {{ ns.name }}{{ i }}, upper{{ level }}), {{ mask }}u);
+{% endfor %}
+{% set ns.count = half %}
+{% else %}
+    owns = owns && !upper{{ level }};
+{% for i in range(ns.count) %}
+    let {{ name }}{{ i }} = {{ ns.name }}{{ i }} + subgroupShuffleXor({{ ns.name }}{{ i }}, {{ mask }}u);
+{% endfor %}
+{% endif %}
+{% set ns.name = name %}
+{% endfor %}
+    if (owns) {
+{% for i in range(ns.count) %}
+        partial[team * RESULTS + mine + {{ i }}u] = {{ ns.name }}{{ i }};
+{% endfor %}
+    }
+{% endmacro %}
+
+@compute @workgroup_size({{ threads * squads }})
 fn main(
     @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) thread: u32,
 {% if subgroups %}
     @builtin(subgroup_id) team: u32,
     @builtin(subgroup_invocation_id) lane: u32,
 {% endif %}
 ) {
-    if (state.done != 0u) { return; }
+{% if not subgroups %}
+    let team = thread / LANES;
+    let lane = thread % LANES;
+{% endif %}
+    let place = (team * LANES + lane) % SHARE;
+    let out = group.x * OUTS + (team * LANES + lane) / SHARE * EACH;
     let row0 = group.y * ROWS;
+    let first_x = row0 * QUADS;
+    // Before anything that they would have to wait for.
+{% for s in range(early) %}
+    let index{{ s }} = {{ "place + " ~ s * threads ~ "u" if (s + 1) * threads <= loads else "min(place + " ~ s * threads ~ "u, LOADS - 1u)" }};
+{% for o in range(each) %}
+    let w{{ s }}_{{ o }} = {{ load(o, "index" ~ s) }};
+{% endfor %}
+{% endfor %}
+    if (state.done != 0u) { return; }
     if (row0 >= state.rows) { return; }
-{% for r in range(rows) %}
-    let from{{ r }} = min(row0 + {{ r }}u, state.rows - 1u) * QUADS;
+{% for i in range(rows * each) %}
+    var sum{{ i }} = 0.0;
 {% endfor %}
-{% for o in range(outs) %}
-    let out{{ o }} = min(group.x * OUTS + {{ o }}u, params.outs - 1u);
-{% for r in range(rows) %}
-    var sum{{ o }}_{{ r }} = 0.0;
-{% endfor %}
-{% endfor %}
+{% if norm %}
+    {{ n.compute(norm, epsilon, (rows * lanes + threads * squads - 1) // (threads * squads), "first_x") }}
+{% endif %}
     // As many steps for each thread: after a branch, a driver may sum over only the threads that took it.
-    for (var first = 0u; first < QUADS; first += THREADS) {
-        let quad = min(first + thread, QUADS - 1u);
-        let inside = first + thread < QUADS;
-{% for o in range(outs) %}
-        let w{{ o }} = select(vec4f(0.0), weight_quad(out{{ o }}, quad), inside);
+{% for s in range(early) %}
+{{ multiply("w" ~ s ~ "_", "index" ~ s, "" if (s + 1) * threads <= loads else "place + " ~ s * threads ~ "u < LOADS") }}
 {% endfor %}
-{% for r in range(rows) %}
-        {
-            let a = x[from{{ r }} + quad];
-{% for o in range(outs) %}
-            sum{{ o }}_{{ r }} += dot(w{{ o }}, a);
+{% if early < steps %}
+    for (var step = {{ early * threads }}u; step < LOADS; step += SHARE) {
+        let index = min(step + place, LOADS - 1u);
+{% for o in range(each) %}
+        let w{{ o }} = {{ load(o, "index") }};
 {% endfor %}
-        }
-{% endfor %}
+{{ multiply("w", "index", "" if loads % threads == 0 else "step + place < LOADS") }}
     }
+{% endif %}
 {% if subgroups %}
-{% for o in range(outs) %}
-{% for r in range(rows) %}
-    let total{{ o }}_{{ r }} = subgroupAdd(sum{{ o }}_{{ r }});
-{% endfor %}
-{% endfor %}
-    if (lane == 0u) {
-{% for o in range(outs) %}
-{% for r in range(rows) %}
-        partial[team * RESULTS + {{ r * outs + o }}u] = total{{ o }}_{{ r }};
-{% endfor %}
-{% endfor %}
-    }
+{{ exchange() }}
     workgroupBarrier();
-    for (var i = thread; i < RESULTS; i += THREADS) {
+    for (var i = thread; i < {{ squads }}u * RESULTS; i += THREADS) {
         var total = 0.0;
-        for (var part = 0u; part < PARTS; part++) { total += partial[part * RESULTS + i]; }
-        finish(row0 + i / OUTS, group.x * OUTS + i % OUTS, total);
+        for (var part = 0u; part < PARTS; part++) { total += partial[(i / RESULTS * PARTS + part) * RESULTS + i % RESULTS]; }
+        finish(row0 + i % RESULTS / EACH, group.x * OUTS + i / RESULTS * EACH + i % EACH, total);
     }
 {% else %}
-{% for o in range(outs) %}
+{% for o in range(each) %}
     workgroupBarrier();
 {% for r in range(rows) %}
-    partial[{{ r }}u * THREADS + thread] = sum{{ o }}_{{ r }};
+    partial[{{ r }}u * THREADS + thread] = sum{{ r * each + o }};
 {% endfor %}
-    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
+    for (var count = SHARE; count > 1u; count = (count + 1u) / 2u) {
         workgroupBarrier();
-        for (var i = thread; i < half * ROWS; i += THREADS) {
-            let at = i / half * THREADS + i % half;
+        let half = (count + 1u) / 2u;
+        for (var i = thread; i < (count - half) * {{ rows * squads }}u; i += THREADS) {
+            let at = i / (count - half) * SHARE + i % (count - half);
             partial[at] += partial[at + half];
         }
     }
     workgroupBarrier();
-    if (thread < ROWS) { finish(row0 + thread, group.x * OUTS + {{ o }}u, partial[thread * THREADS]); }
+    for (var i = thread; i < {{ rows * squads }}u; i += THREADS) {
+        finish(row0 + i / {{ squads }}u, group.x * OUTS + i % {{ squads }}u * EACH + {{ o }}u, partial[i * SHARE]);
+    }
 {% endfor %}
+{% endif %}
+{% if norm and norm_trace %}
+    // Each workgroup keeps a part of the norm.
+    for (var i = group.x * THREADS + thread; i < ROWS * QUADS; i += groups.x * THREADS) {
+        let r = i / QUADS;
+        if (row0 + r < state.rows) {
+            let value = normalized(x[first_x + i], r, scale[i % QUADS]{{ ", shift[i % QUADS]" if shift }});
+            let kept = params.norm_offset + (state.first_row + row0 + r) * INPUTS + i % QUADS * 4u;
+            for (var j = 0u; j < 4u; j++) { activations[kept + j] = value[j]; }
+        }
+    }
 {% endif %}
 }
 

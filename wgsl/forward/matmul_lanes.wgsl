@@ -5,7 +5,7 @@
 // sampled one takes. A workgroup is one subgroup. Each thread computes OUTS outputs for ROWS rows; sums are in the same
 // order as there. Grid: (tiles of ROWS rows, tiles of LANES * OUTS outputs), so that tiles of rows share what they
 // read of the matrix.
-{% set storage, chunked = "image", true %}
+{% set storage, chunked, norm, stored = "image", true, "", "" %}
 {% include "forward/common/product.wgsl" %}
 const ROWS = {{ rows }}u;    // per thread
 const OUTS = {{ outs }}u;    // per thread

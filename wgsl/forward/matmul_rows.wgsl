@@ -1,7 +1,7 @@
 // y[r, o] = sum_k x[r, k] * weight[o, k] + bias[o]. A thread computes a few outputs (PER_THREAD) for all rows of a
 // sub-chunk, so that every weight is loaded once, and every value of x once for its outputs.
 // For software adapters, which load x from a uniform and weights from a texture several times faster.
-{% set chunked = true %}
+{% set chunked, norm, stored = true, "", "" %}
 {% include "forward/common/product.wgsl" %}
 const ROWS = {{ rows }}u;
 const PER_THREAD = {{ per_thread }}u; // outputs

@@ -5,7 +5,7 @@
    matrix rows per team; threads: per workgroup. #}
 {% import "common/weight.wgsl" as w %}
 {% import "common/edits.wgsl" as e %}
-{% import "decode/common/teams.wgsl" as t %}
+{% import "common/teams.wgsl" as t %}
 {% macro declare(inputs, dtype, lanes, subgroups, team_rows, threads, binding) %}
 {% set packed = 4 if dtype == "f32" else (8 if inputs % 8 == 0 else 4) %}
 {% set packs = inputs // packed %}

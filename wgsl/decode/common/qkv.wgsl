@@ -15,7 +15,7 @@ const PAIRS = {{ pairs }}u; // that are rotated, of HALF
 {% if pairs %}
 const FINE = {{ fine }}u;
 @group(0) @binding(17) var<storage, read> rotations: array<vec2f>;
-{% include "decode/common/rotation.wgsl" %}
+{% include "common/rotation.wgsl" %}
 {% endif %}
 
 // The two channels of pair `pair` of a head.

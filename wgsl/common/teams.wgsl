@@ -1,5 +1,4 @@
-{# Macros of decode kernels in which a team of LANES threads computes an output; a workgroup has THREADS threads in TEAMS
-   teams. #}
+{# Macros of kernels in which a team of LANES threads sums together; a workgroup has THREADS threads in TEAMS teams. #}
 {# The type of a load of weights, `packed` values, unpacked by `unpack_pairs` of common/weight.wgsl. #}
 {% macro pack(dtype, packed) %}
 {% if dtype == "f32" %}
@@ -41,7 +40,7 @@ fn group_sum(value: f32, thread: u32, team: u32, lane: u32) -> f32 {
 }
 {% else %}
 var<workgroup> shared_sums: array<f32, THREADS>;
-// Sum over the team, valid in its lane 0. Every thread of the workgroup must call it.
+// Sum over the team. Every thread of the workgroup must call it.
 fn team_sum(value: f32, thread: u32) -> f32 {
     shared_sums[thread] = value;
     for (var half = LANES / 2u; half > 0u; half /= 2u) {
@@ -49,7 +48,7 @@ fn team_sum(value: f32, thread: u32) -> f32 {
         if (thread % LANES < half) { shared_sums[thread] += shared_sums[thread + half]; }
     }
     workgroupBarrier();
-    let total = shared_sums[thread];
+    let total = shared_sums[thread / LANES * LANES];
     workgroupBarrier();
     return total;
 }

@@ -1,9 +1,10 @@
-// One token: rotates queries and keys by position, and stores keys and values in the cache. A thread handles four
-// neighboring channels of a head. Grid: quads of queries, then of keys, then of values. Rotation as in forward/rope.wgsl,
-// in pairs (i, i + PAIRS), a multiple of 4.
+// Rotates queries and keys by position, and stores keys and values in the cache. A thread handles four neighboring
+// channels of a head. Grid: (quads of queries, then of keys, then of values; rows). Rotation as in forward/rope.wgsl, in
+// pairs (i, i + PAIRS), a multiple of 4.
 {% import "common/kv_cache.wgsl" as kv %}
 {% import "common/heads.wgsl" as h %}
 {% include "common/state.wgsl" %}
+{% include "forward/common/sequence.wgsl" %}
 const HEAD_QUADS = {{ head_size // 4 }}u;
 const QUERY_QUADS = {{ heads * head_size // 4 }}u;
 const KV_QUADS = {{ kv_heads * head_size // 4 }}u;
@@ -29,12 +30,12 @@ fn keep_activation(at: u32, value: vec4f) {
     for (var i = 0u; i < 4u; i++) { activations[at + i] = value[i]; }
 }
 {% endif %}
-{% include "decode/common/rotation.wgsl" %}
+{% include "common/rotation.wgsl" %}
 
 // Quad `quad` of a head after rotation, from it and the quad that it is paired with.
-fn turned(mine: vec4f, other: vec4f, quad: u32) -> vec4f {
+fn turned(row: u32, mine: vec4f, other: vec4f, quad: u32) -> vec4f {
     if (quad >= 2u * PAIR_QUADS) { return mine; }
-    let position = state.position + state.first_row;
+    let position = state.position + row - sequence_start(row);
     let second = quad >= PAIR_QUADS;
     var value = mine;
     for (var i = 0u; i < 4u; i++) {
@@ -50,13 +51,13 @@ fn partner(quad: u32) -> u32 {
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {
-    if (state.done != 0u) { return; }
-    let row = state.first_row;
+    if (state.done != 0u || id.y >= state.rows) { return; }
+    let row = state.first_row + id.y;
     let quad = id.x % HEAD_QUADS;
     if (id.x < QUERY_QUADS) {
         let head = id.x / HEAD_QUADS;
-        let value = turned(query(0u, head, quad), query(0u, head, partner(quad)), quad);
-        rotated[id.x] = value;
+        let value = turned(row, query(id.y, head, quad), query(id.y, head, partner(quad)), quad);
+        rotated[id.y * QUERY_QUADS + id.x] = value;
 {% if trace %}
         keep_activation(params.query_offset + (row * QUERY_QUADS + id.x) * 4u, value);
 {% endif %}
@@ -65,12 +66,12 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     let at = id.x - QUERY_QUADS;
     let head = at % KV_QUADS / HEAD_QUADS;
     if (at < KV_QUADS) {
-        let value = turned(key(0u, head, quad), key(0u, head, partner(quad)), quad);
+        let value = turned(row, key(id.y, head, quad), key(id.y, head, partner(quad)), quad);
         keep(row, at, value);
 {% if trace %}
         keep_activation(params.key_offset + (row * KV_QUADS + at) * 4u, value);
 {% endif %}
     } else if (at < 2u * KV_QUADS) {
-        keep(row, at, value(0u, head, quad));
+        keep(row, at, value(id.y, head, quad));
     }
 }
