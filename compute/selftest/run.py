@@ -20,6 +20,7 @@ from . import (
     draws,
     edits,
     elementwise,
+    joined_products,
     lens,
     matmul,
     norm,
@@ -35,6 +36,7 @@ Group: TypeAlias = "Callable[[Gpu], Iterator[Check | Skipped]]"
 
 GROUPS: dict[str, Group] = {
     "matrix products": matmul.checks,
+    "products with norms and caches": joined_products.checks,
     "layer norm and embedding": norm.checks,
     "gather, add and activation": elementwise.checks,
     "RMS norm, rotary positions, gates": rotary.checks,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from compute.forward.tiling import FewRows, Tiles
 from compute.gpu.subgroups import subgroup_lanes
-from compute.selftest import attention, matmul
+from compute.selftest import attention, joined_products, matmul
 from compute.selftest.check import Check
 from compute.selftest.gpu import Gpu
 
@@ -30,6 +30,20 @@ def head_rows(gpu: Gpu) -> Iterator[Check]:
 
 def attention_in_tiles(gpu: Gpu) -> Iterator[Check]:
     yield attention.attention(gpu, "buffer", 3, 20, 70, [(32, 32), (64, 38)], tiled=True)
+
+
+def few(inputs: int, *, subgroups: bool = False, ahead: int = 4) -> Callable[[Gpu], Iterator[Check]]:
+    tiling = FewRows(16, 4, 64 if ahead > 1 else 32, 2, ahead=ahead)
+    case = matmul.Product(inputs, 36, 18, valid=5, bias=False, tiling=tiling, subgroups=subgroups)
+    return lambda gpu: iter([matmul.product(gpu, case)])
+
+
+def few_normed(kind: str) -> Callable[[Gpu], Iterator[Check]]:
+    return lambda gpu: iter([joined_products.normed(gpu, kind, 132, 10, FewRows(16, 3, 32))])
+
+
+def few_stored(gpu: Gpu) -> Iterator[Check]:
+    yield joined_products.stored(gpu, joined_products.packed(3, 3, 12), FewRows(16, 3, 32))
 
 
 # Shader, text in it, replacement, and the checks that must fail.
@@ -65,11 +79,18 @@ PRODUCTS_AND_ATTENTION = (
     ("forward/head_rows", "+ bias[params.first_out", "+ bias[0u * params.first_out", head_rows),
     ("forward/matmul_tiled", "tile[(part * SPLIT + i)", "tile[(part * SPLIT)",
      lambda gpu: iter([matmul.product(gpu, matmul.Product(100, 36, 40, bias=False, tiling=Tiles(4, 4)))])),
-    ("forward/matmul_few", "row0 + i / OUTS", "row0 + i % OUTS",
-     lambda gpu: iter([matmul.product(gpu, matmul.Product(
-         260, 36, 16, bias=False, tiling=FewRows(16, 4, 64), subgroups=True))])),
-    ("forward/matmul_few", "r >= state.rows ||", "r > state.rows ||",
-     lambda gpu: iter([matmul.product(gpu, matmul.Product(260, 36, 16, valid=5, tiling=FewRows(16, 4, 64)))])),
+    ("forward/matmul_few", "i / RESULTS * PARTS + part", "i / RESULTS * PARTS", few(260, subgroups=True)),
+    ("forward/matmul_few", "r >= state.rows ||", "r > state.rows ||", few(260)),
+    ("forward/matmul_few", "partial[at + half]", "partial[at]", few(260)),
+    ("forward/matmul_few", "step + place < LOADS", "true", few(260, ahead=1)),
+    ("forward/matmul_few", "* deviation.x", "* 1.001 * deviation.x", few_normed("rms")),
+    ("forward/matmul_few", "vec4f(deviation.y)", "vec4f(0.0)", few_normed("layer")),
+    ("forward/matmul_few", "+ 0.01)", "+ 0.0101)", few_normed("layer without shift")),
+    ("forward/matmul_few", "scale + vec4f(f32(1.0))", "scale", few_normed("rms with offset")),
+    ("forward/matmul_few", "params.norm_offset + (state.first_row + row0", "params.norm_offset + (state.first_row",
+     few_normed("layer")),
+    ("forward/matmul_few", "keep_channel(t, 36u", "keep_channel(t, 32u", few_stored),
+    ("forward/matmul_few", "store_head(state.first_row + r", "store_head(r", few_stored),
     ("forward/attention_tiled", "total * shrink", "total", attention_in_tiles),
     ("forward/attention_tiled", "keys <= vec4u(row)", "keys < vec4u(row)", attention_in_tiles),
 )  # fmt: skip

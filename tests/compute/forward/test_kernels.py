@@ -12,6 +12,7 @@ from compute.gpu.kernels import Kernel
 from compute.selftest.attention import attention, chunks_of
 from compute.selftest.check import difference
 from compute.selftest.elementwise import activation, add, gather
+from compute.selftest.joined_products import normed, norms, packed, stored
 from compute.selftest.matmul import Product, gelu_extremes, product
 from compute.selftest.models import normal
 from compute.selftest.norm import embed, layer_norm
@@ -76,19 +77,44 @@ def test_few_rows_with_and_without_subgroups(gpu: Gpu, inputs: int, subgroups: b
     assert_ok(product(gpu, Product(inputs, 21, 18, "buffer", "bf16", valid=17, tiling=tiling, subgroups=subgroups)))
 
 
+FEW = [FewRows(16, 3, 32, 2), FewRows(8, 6, 64, ahead=1), FewRows(4, 2, 32, wide=True), FewRows(16, 1, 32, 4)]
+
+
+@pytest.mark.parametrize("tiling", FEW, ids=str)
+@pytest.mark.parametrize("inputs", [36, 264, 520])
+def test_few_rows_in_every_division(gpu: Gpu, inputs: int, tiling: FewRows) -> None:
+    assert_ok(product(gpu, Product(inputs, 21, 18, "buffer", "bf16", valid=17, tiling=tiling, subgroups=True)))
+
+
+@pytest.mark.parametrize("tiling", FEW[:3], ids=str)
+@pytest.mark.parametrize("kind", norms(4))
+def test_products_of_norms(gpu: Gpu, kind: str, tiling: FewRows) -> None:
+    assert_ok(normed(gpu, kind, 268, 21, tiling, shards=(9,), subgroups=tiling.squads == 1, kept=tiling.rows != 8))
+
+
+@pytest.mark.parametrize("tiling", [FEW[0], Tiles(2, 1), Tiles(4, 4)], ids=str)
+@pytest.mark.parametrize("attention_of", [(3, 3, 12, True), (6, 2, 20, False)])
+def test_products_that_store_keys_and_values(
+    gpu: Gpu, tiling: Tiling, attention_of: tuple[int, int, int, bool]
+) -> None:
+    heads, kv_heads, size, by_head = attention_of
+    assert_ok(stored(gpu, packed(heads, kv_heads, size, by_head=by_head), tiling))
+
+
 @pytest.mark.parametrize("inputs", [260, 1028])
 def test_split_tiles_over_many_inputs(gpu: Gpu, inputs: int) -> None:
     assert_ok(product(gpu, Product(inputs, 70, 40, "buffer", "f16", "residual", valid=37, tiling=Tiles(4, 4))))
 
 
 def test_the_tiling_fills_a_gpu_and_its_workgroup_memory() -> None:
-    assert tiling_of(16, 3072, 768, 1 << 15) == FewRows(16, 2, 128)
-    assert tiling_of(16, 768, 3072, 1 << 15) == FewRows(16, 4, 64)
-    assert tiling_of(64, 3072, 768, 1 << 15) == FewRows(16, 4, 64)
+    assert tiling_of(16, 3072, 768, 1 << 15) == FewRows(16, 6, 256)
+    assert tiling_of(16, 768, 3072, 1 << 15) == FewRows(16, 6, 64, 4)
+    assert tiling_of(16, 768, 3072, 1 << 14) == FewRows(16, 6, 64, 3)
+    assert tiling_of(16, 36, 108, 1 << 15) == FewRows(16, 6, 32)
     assert tiling_of(256, 768, 50304, 1 << 15) == Tiles(4, 1)
     assert tiling_of(256, 3072, 768, 1 << 15) == Tiles(4, 4)
     assert tiling_of(256, 3072, 768, 16384) == Tiles(2, 4)
-    assert tiling_of(64, 768, 2304, 16384) == Tiles(2, 4)
+    assert tiling_of(65, 768, 2304, 16384) == Tiles(2, 4)
     assert Tiles(2, 4).nbytes <= 16384 < Tiles(4, 4).nbytes <= 1 << 15
 
 
