@@ -13,7 +13,7 @@ class FewRows:
     """A workgroup has `squads` of `threads` threads; each computes `each` outputs for `rows` rows.
 
     The threads of a squad share the sum over the inputs. wide: load 8 weights of 16 bits at once; ahead: loads of each
-    output that come first, before the norm if there is one.
+    output that are under way before they are needed; without a loop if that is all of them.
     """
 
     rows: int
@@ -21,7 +21,7 @@ class FewRows:
     threads: int
     squads: int = 1
     wide: bool = False
-    ahead: int = 4
+    ahead: int = 2
     kernel = "forward/matmul_few"
 
     @property

@@ -32,7 +32,7 @@ def attention_in_tiles(gpu: Gpu) -> Iterator[Check]:
     yield attention.attention(gpu, "buffer", 3, 20, 70, [(32, 32), (64, 38)], tiled=True)
 
 
-def few(inputs: int, *, subgroups: bool = False, ahead: int = 4) -> Callable[[Gpu], Iterator[Check]]:
+def few(inputs: int, *, subgroups: bool = False, ahead: int = 2) -> Callable[[Gpu], Iterator[Check]]:
     tiling = FewRows(16, 4, 64 if ahead > 1 else 32, 2, ahead=ahead)
     case = matmul.Product(inputs, 36, 18, valid=5, bias=False, tiling=tiling, subgroups=subgroups)
     return lambda gpu: iter([matmul.product(gpu, case)])

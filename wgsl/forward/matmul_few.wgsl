@@ -4,7 +4,8 @@
 // too few rows to fill the tiles of matmul_tiled. With a norm, x is the norm of the rows that are bound. Grid: (groups of
 // OUTS outputs, tiles of rows). Epilogues as in matmul_rows.
 // subgroups: subgroups have exactly `lanes` threads; wide: load 8 weights of 16 bits at once; ahead: loads of each output
-// that come first; norm_trace: this product keeps the norm.
+// that are under way before they are needed, and if that is all of them there is no loop; norm_trace: this product keeps
+// the norm.
 {% import "common/teams.wgsl" as t %}
 {% import "forward/common/row_norm.wgsl" as n %}
 {% set storage, tile, chunked, uniform_rows = "buffer", 0, false, 0 %}
@@ -132,7 +133,7 @@ fn main(
 {% for s in range(early) %}
     let index{{ s }} = {{ "place + " ~ s * threads ~ "u" if (s + 1) * threads <= loads else "min(place + " ~ s * threads ~ "u, LOADS - 1u)" }};
 {% for o in range(each) %}
-    let w{{ s }}_{{ o }} = {{ load(o, "index" ~ s) }};
+    {{ "let" if early == steps else "var" }} w{{ s }}_{{ o }} = {{ load(o, "index" ~ s) }};
 {% endfor %}
 {% endfor %}
     if (state.done != 0u) { return; }
@@ -144,16 +145,24 @@ fn main(
     {{ n.compute(norm, epsilon, (rows * lanes + threads * squads - 1) // (threads * squads), "first_x") }}
 {% endif %}
     // As many steps for each thread: after a branch, a driver may sum over only the threads that took it.
+{% if early == steps %}
 {% for s in range(early) %}
 {{ multiply("w" ~ s ~ "_", "index" ~ s, "" if (s + 1) * threads <= loads else "place + " ~ s * threads ~ "u < LOADS") }}
 {% endfor %}
-{% if early < steps %}
-    for (var step = {{ early * threads }}u; step < LOADS; step += SHARE) {
-        let index = min(step + place, LOADS - 1u);
+{% else %}
+    // The loads of `ahead` steps are under way. The last ones repeat the end of a row.
+    for (var step = 0u; step < LOADS; step += SHARE) {
+        let later = min(step + place + {{ early * threads }}u, LOADS - 1u);
 {% for o in range(each) %}
-        let w{{ o }} = {{ load(o, "index") }};
+        let later_{{ o }} = {{ load(o, "later") }};
 {% endfor %}
-{{ multiply("w", "index", "" if loads % threads == 0 else "step + place < LOADS") }}
+        let index = min(step + place, LOADS - 1u);
+{{ multiply("w0_", "index", "" if loads % threads == 0 else "step + place < LOADS") }}
+{% for o in range(each) %}
+{% for s in range(early) %}
+        w{{ s }}_{{ o }} = {{ "w" ~ (s + 1) if s + 1 < early else "later" }}_{{ o }};
+{% endfor %}
+{% endfor %}
     }
 {% endif %}
 {% if subgroups %}

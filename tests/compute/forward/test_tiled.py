@@ -27,7 +27,8 @@ from helpers.architectures import altered, architecture, inserted
 
 pytestmark = pytest.mark.gpu
 
-CONFIGS = {"gpt2": SMALL, **SMALL_MODELS}
+# Llama with heads that are rotated in quads.
+CONFIGS = {"gpt2": SMALL, **SMALL_MODELS, "llama": replace(SMALL_MODELS["llama"], own_head_size=16)}
 LLAMA = "attn.q attn.k attn.v attn.q_rot attn.out resid_mid mlp.gate mlp.up mlp.gated resid_post"
 
 
@@ -47,7 +48,8 @@ def block(engine: Engine) -> list[str]:
     [
         ("gpt2", "attn.qkv attn.out resid_mid mlp.gelu resid_post"),
         ("llama", LLAMA),
-        ("gpt_neox", "attn.qkv attn.q_rot attn.out attn.c_proj mlp.gelu mlp.c_proj resid_post"),
+        # Pairs of rotated channels that are not in quads.
+        ("gpt_neox", "attn.qkv attn.q_rot attn.k_rot attn.qkv attn.out attn.c_proj mlp.gelu mlp.c_proj resid_post"),
         # Norms of queries and keys are between the products and the rotation.
         ("qwen3", LLAMA.replace("attn.v", "attn.v attn.q_norm attn.k_norm")),
     ],
