@@ -22,7 +22,8 @@ from .stages import Stage, products_of
 from .tiling import FewRows, Tiling, tiling_of
 
 _BUFFERS = 9  # storage buffers of a product with everything that it can do
-_NORM_WORK = 2e8  # multiply-adds after a norm: with more, to normalize in every workgroup takes longer than a dispatch
+# Multiply-adds after a norm: with more, to normalize in every workgroup takes longer than a dispatch.
+_LAYER_NORM_WORK, _RMS_NORM_WORK = 2e8, 8e8
 
 
 class TiledProducts(RowsProgram):
@@ -60,7 +61,8 @@ class TiledProducts(RowsProgram):
             if stage.in_place == stream or not isinstance(self._tiling(linear, self.rows), FewRows):
                 return False
             work += self.rows * linear.columns * norm.columns
-        return 0 < work <= _NORM_WORK and self._has_buffers and not edited(self._points, norm.output)
+        limit = _RMS_NORM_WORK if isinstance(norm, RmsNorm) else _LAYER_NORM_WORK
+        return 0 < work <= limit and self._has_buffers and not edited(self._points, norm.output)
 
     @property
     def _has_buffers(self) -> bool:

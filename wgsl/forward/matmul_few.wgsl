@@ -28,7 +28,7 @@ const LOADS = {{ loads }}u; // of a row of the matrix
 {{ t.pack(dtype if halves else "f32", 4 * quads) }}
 {% if norm %}
 {{ t.sums(subgroups) }}
-{{ n.declare(norm, shift, offset) }}
+{{ n.declare(norm, shift) }}
 {% endif %}
 
 {% if subgroups %}
@@ -53,25 +53,26 @@ weight_quad(min(out + {{ o }}u, params.outs - 1u), {{ index }})
 {% macro quad_of(w, h) -%}
 {{ ("unpack_low(" ~ w ~ (("." ~ ("xy", "zw")[h]) if eights else "") ~ ")") if halves else w }}
 {%- endmacro %}
-{# Adds what load `index` of each output contributes; inside: the condition for that, "" when it is always met. #}
+{# Adds what load `index` of each output contributes; inside: the condition for that, "" when it is always met. An RMS norm
+   costs little here: its scale is applied to weights, for all rows at once, and the deviation of a row to the sum. #}
 {% macro multiply(w, index, inside) %}
 {% for h in range(quads) %}
         {
             let quad = {{ index }}{{ " * 2u + " ~ h ~ "u" if eights }};
-{% for o in range(each) %}
-{% set value = quad_of(w ~ o, h) %}
-            let v{{ o }} = {{ "select(vec4f(0.0), " ~ value ~ ", " ~ inside ~ ")" if inside else value }};
-{% endfor %}
 {% if norm %}
-            let scale_quad = scale[quad];
+            let scale_quad = {{ n.scale_of("scale[quad]", offset) }};
 {% if shift %}
             let shift_quad = shift[quad];
 {% endif %}
 {% endif %}
+{% for o in range(each) %}
+{% set value = quad_of(w ~ o, h) ~ (" * scale_quad" if norm == "rms") %}
+            let v{{ o }} = {{ "select(vec4f(0.0), " ~ value ~ ", " ~ inside ~ ")" if inside else value }};
+{% endfor %}
 {% for r in range(rows) %}
             {
                 let from_x = x[first_x + {{ r }}u * QUADS + quad];
-                let a = {{ ("normalized(from_x, " ~ r ~ "u, scale_quad" ~ (", shift_quad" if shift else "") ~ ")") if norm else "from_x" }};
+                let a = {{ ("normalized(from_x, " ~ r ~ "u, scale_quad" ~ (", shift_quad" if shift else "") ~ ")") if norm == "layer" else "from_x" }};
 {% for o in range(each) %}
                 sum{{ r * each + o }} = add_dot(sum{{ r * each + o }}, v{{ o }}, a);
 {% endfor %}
@@ -198,7 +199,7 @@ fn main(
     for (var i = group.x * THREADS + thread; i < ROWS * QUADS; i += groups.x * THREADS) {
         let r = i / QUADS;
         if (row0 + r < state.rows) {
-            let value = normalized(x[first_x + i], r, scale[i % QUADS]{{ ", shift[i % QUADS]" if shift }});
+            let value = normalized(x[first_x + i], r, {{ n.scale_of("scale[i % QUADS]", offset) }}{{ ", shift[i % QUADS]" if shift }});
             let kept = params.norm_offset + (state.first_row + row0 + r) * INPUTS + i % QUADS * 4u;
             for (var j = 0u; j < 4u; j++) { activations[kept + j] = value[j]; }
         }
@@ -210,5 +211,5 @@ fn main(
 fn finish(r: u32, local_out: u32, sum: f32) {
     if (r >= state.rows || local_out >= params.outs) { return; }
     let out = params.first_out + local_out;
-    store(r, out, sum{{ " + bias[out]" if bias }});
+    store(r, out, sum{{ " * deviations[r % ROWS].x" if norm == "rms" }}{{ " + bias[out]" if bias }});
 }

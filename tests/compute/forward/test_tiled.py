@@ -95,7 +95,8 @@ def test_a_norm_that_something_else_reads_is_stored(device: wgpu.GPUDevice) -> N
 def test_shared_dispatches_change_nothing(device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     tokens, runs = some_tokens(CONFIGS[name], 20), []
     for work in (0.0, 2e8):
-        monkeypatch.setattr(tiled_products, "_NORM_WORK", work)
+        monkeypatch.setattr(tiled_products, "_LAYER_NORM_WORK", work)
+        monkeypatch.setattr(tiled_products, "_RMS_NORM_WORK", work)
         engine = engine_of(CONFIGS[name], trace=True)
         assert ("ln_1" in block(engine)) == (work == 0)
         run_pass(engine, tokens)

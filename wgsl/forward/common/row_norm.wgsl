@@ -1,15 +1,16 @@
 {# The norm of the rows that a matrix product reads: each workgroup computes the mean and the deviation of its ROWS rows
    itself, and normalizes every quad when it is used. norm: "layer" or "rms", as in forward/layer_norm.wgsl and
-   forward/rms_norm.wgsl; shift: of a layer norm; offset: added to the scale. Needs ROWS, INPUTS, QUADS, `x`, and teams of
+   forward/rms_norm.wgsl; shift: of a layer norm; offset: of an RMS norm, added to the scale. Needs ROWS, INPUTS, QUADS, `x`, and teams of
    common/teams.wgsl. #}
-{% macro declare(norm, shift, offset) %}
+{% macro scale_of(values, offset) %}{{ values }}{{ " + vec4f(f32(" ~ offset ~ "))" if offset }}{% endmacro %}
+{% macro declare(norm, shift) %}
 var<workgroup> deviations: array<vec2f, ROWS>; // 1 / deviation, -mean / deviation
 fn normalized(values: vec4f, r: u32, scale: vec4f{{ ", shift: vec4f" if shift }}) -> vec4f {
     let deviation = deviations[r];
 {% if norm == "layer" %}
     return (values * deviation.x + vec4f(deviation.y)) * scale{{ " + shift" if shift }};
 {% else %}
-    return values * deviation.x * {{ "(scale + vec4f(f32(" ~ offset ~ ")))" if offset else "scale" }};
+    return values * deviation.x * scale;
 {% endif %}
 }
 {% endmacro %}
