@@ -79,7 +79,7 @@ PRODUCTS_AND_ATTENTION = (
     ("forward/head_rows", "+ bias[params.first_out", "+ bias[0u * params.first_out", head_rows),
     ("forward/matmul_tiled", "tile[(part * SPLIT + i)", "tile[(part * SPLIT)",
      lambda gpu: iter([matmul.product(gpu, matmul.Product(100, 36, 40, bias=False, tiling=Tiles(4, 4)))])),
-    ("forward/matmul_few", "i / RESULTS * PARTS + part", "i / RESULTS * PARTS", few(260, subgroups=True)),
+    ("forward/matmul_few", "/ RESULTS * PARTS + part", "/ RESULTS * PARTS", few(260, subgroups=True)),
     ("forward/matmul_few", "r >= state.rows ||", "r > state.rows ||", few(260)),
     ("forward/matmul_few", "partial[at + half]", "partial[at]", few(260)),
     ("forward/matmul_few", "step + place < LOADS", "true", few(260, ahead=1)),

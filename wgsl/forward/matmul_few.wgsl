@@ -16,6 +16,7 @@
 {% set loads = inputs // 4 // quads %}
 {% set steps = (loads + threads - 1) // threads %}
 {% set early = [ahead, steps] | min %}
+{% set finals = (rows * each + threads - 1) // threads %}{# results that a thread stores #}
 const ROWS = {{ rows }}u;
 const EACH = {{ each }}u;
 const OUTS = {{ each * squads }}u;
@@ -137,6 +138,19 @@ fn main(
     {{ "let" if early == steps else "var" }} w{{ s }}_{{ o }} = {{ load(o, "index" ~ s) }};
 {% endfor %}
 {% endfor %}
+{% if subgroups %}
+{% for j in range(finals) %}
+    let result{{ j }} = min(thread + {{ j }}u * THREADS, {{ squads }}u * RESULTS - 1u);
+    let row_of{{ j }} = row0 + result{{ j }} % RESULTS / EACH;
+    let local_out{{ j }} = group.x * OUTS + result{{ j }} / RESULTS * EACH + result{{ j }} % EACH;
+{% if bias %}
+    let bias{{ j }} = bias[params.first_out + local_out{{ j }}];
+{% endif %}
+{% if epilogue == "residual" %}
+    let before{{ j }} = y[row_of{{ j }} * OUTPUTS + params.first_out + local_out{{ j }}];
+{% endif %}
+{% endfor %}
+{% endif %}
     if (state.done != 0u) { return; }
     if (row0 >= state.rows) { return; }
 {% for i in range(rows * each) %}
@@ -169,11 +183,15 @@ fn main(
 {% if subgroups %}
 {{ exchange() }}
     workgroupBarrier();
-    for (var i = thread; i < {{ squads }}u * RESULTS; i += THREADS) {
+{% for j in range(finals) %}
+    if (thread + {{ j }}u * THREADS < {{ squads }}u * RESULTS) {
         var total = 0.0;
-        for (var part = 0u; part < PARTS; part++) { total += partial[(i / RESULTS * PARTS + part) * RESULTS + i % RESULTS]; }
-        finish(row0 + i % RESULTS / EACH, group.x * OUTS + i / RESULTS * EACH + i % EACH, total);
+        for (var part = 0u; part < PARTS; part++) {
+            total += partial[(result{{ j }} / RESULTS * PARTS + part) * RESULTS + result{{ j }} % RESULTS];
+        }
+        finish(row_of{{ j }}, local_out{{ j }}, total{{ ", bias" ~ j if bias }}{{ ", before" ~ j if epilogue == "residual" }});
     }
+{% endfor %}
 {% else %}
 {% for o in range(each) %}
     workgroupBarrier();
@@ -190,7 +208,9 @@ fn main(
     }
     workgroupBarrier();
     for (var i = thread; i < {{ rows * squads }}u; i += THREADS) {
-        finish(row0 + i / {{ squads }}u, group.x * OUTS + i % {{ squads }}u * EACH + {{ o }}u, partial[i * SHARE]);
+        let row = row0 + i / {{ squads }}u;
+        let local_out = group.x * OUTS + i % {{ squads }}u * EACH + {{ o }}u;
+        finish(row, local_out, partial[i * SHARE]{{ ", bias[params.first_out + local_out]" if bias }}{{ ", y[row * OUTPUTS + params.first_out + local_out]" if epilogue == "residual" }});
     }
 {% endfor %}
 {% endif %}
@@ -207,9 +227,13 @@ fn main(
 {% endif %}
 }
 
-// Store a sum over all of k.
-fn finish(r: u32, local_out: u32, sum: f32) {
+// Store a sum over all of k; before: the residual stream.
+fn finish(r: u32, local_out: u32, sum: f32{{ ", bias: f32" if bias }}{{ ", before: f32" if epilogue == "residual" }}) {
     if (r >= state.rows || local_out >= params.outs) { return; }
-    let out = params.first_out + local_out;
-    store(r, out, sum{{ " * deviations[r % ROWS].x" if norm == "rms" }}{{ " + bias[out]" if bias }});
+    let product = sum{{ " * deviations[r % ROWS].x" if norm == "rms" }}{{ " + bias" if bias }};
+{% if epilogue == "residual" %}
+    store_after(r, params.first_out + local_out, product, before + product);
+{% else %}
+    store(r, params.first_out + local_out, product);
+{% endif %}
 }

@@ -201,7 +201,7 @@ MUTANTS = (
     ("edit/weight", "params.first + row", "1u + params.first + row", of_edits("texture", "weights")),
     ("decode/qkv", "edited(params.value_point", "0.5 + edited(params.value_point", of_edits("buffer", "activations")),
     ("decode/attention", "sum * SCALE", "sum * 1.001 * SCALE", fused),
-    ("forward/matmul_few", "bias[out]", "1.001 * bias[out]", fused),
+    ("forward/matmul_few", "sum + bias", "sum + 1.001 * bias", fused),
 )  # fmt: skip
 
 

@@ -22,15 +22,17 @@ fn store_head(t: u32, out: u32, after: f32) {
 }
 {% endif %}
 fn store(r: u32, out: u32, product: f32) {
-    let at = r * OUTPUTS + out;
 {% if epilogue == "residual" %}
-    let after = y[at] + product;
+    store_after(r, out, product, y[r * OUTPUTS + out] + product);
 {% elif epilogue == "none" %}
-    let after = product;
+    store_after(r, out, product, product);
 {% else %}
-    let after = {{ epilogue }}(product);
+    store_after(r, out, product, {{ epilogue }}(product));
 {% endif %}
-    y[at] = after;
+}
+// after: what the epilogue makes of the product.
+fn store_after(r: u32, out: u32, product: f32, after: f32) {
+    y[r * OUTPUTS + out] = after;
 {% if stored %}
     if (r < state.rows) { store_head(state.first_row + r, out, after); }
 {% endif %}

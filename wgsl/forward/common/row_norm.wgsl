@@ -1,7 +1,6 @@
 {# The norm of the rows that a matrix product reads: each workgroup computes the mean and the deviation of its ROWS rows
-   itself, and normalizes every quad when it is used. norm: "layer" or "rms", as in forward/layer_norm.wgsl and
-   forward/rms_norm.wgsl; shift: of a layer norm; offset: of an RMS norm, added to the scale. Needs ROWS, INPUTS, QUADS, `x`, and teams of
-   common/teams.wgsl. #}
+   itself. norm: "layer" or "rms", as in forward/layer_norm.wgsl and forward/rms_norm.wgsl; shift: of a layer norm; offset:
+   of an RMS norm, added to the scale. Needs ROWS, INPUTS, QUADS, `x`, and teams of common/teams.wgsl. #}
 {% macro scale_of(values, offset) %}{{ values }}{{ " + vec4f(f32(" ~ offset ~ "))" if offset }}{% endmacro %}
 {% macro declare(norm, shift) %}
 var<workgroup> deviations: array<vec2f, ROWS>; // 1 / deviation, -mean / deviation
