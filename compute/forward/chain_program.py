@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import wgpu
 
 from compute.gpu.kernels import Resource
@@ -18,7 +19,7 @@ from .program import resource
 _SPAN = 64  # keys per workgroup of attention
 _EARLY_SPANS = 5  # that the projection takes before it knows how they are weighted
 _THREADS = 512  # per workgroup, where the device has as many
-_BLOCKS = 4  # per dispatch
+_BLOCKS, _FEW = 12, 4  # per dispatch at most, and in a model with edits
 _TEAM_ROWS = {"qkv_rows": 2, "attn_proj_rows": 1, "fc_rows": 2, "mlp_proj_rows": 1}  # rows of each matrix per team
 _GUARD = 64  # words on each side of a vector: more than a cache line
 _PATIENCE = 1 << 20  # polls before a wait is abandoned, about a second
@@ -68,21 +69,21 @@ class ChainProgram(FusedLayers):
     def _runs(self) -> list[tuple[int, list[DecodeBlock]]]:
         """(first layer, its blocks) of each dispatch; no blocks for a layer that needs dispatches of its own.
 
-        A dispatch has one block or the most: every other number would be another kernel to compile.
+        Every other number of blocks is another kernel to compile: with edits they are `_FEW` or one.
         """
         limit = self._device.limits["max-storage-buffers-per-shader-stage"]
         most = min(_BLOCKS, (limit - _SHARED_BINDINGS) // _BLOCK_BINDINGS)
         blocks = self._stretches
+        parts = -(-len(blocks) // most)
+        size = -(-len(blocks) // parts) if self._alike(blocks) else min(_FEW, most)
         runs: list[tuple[int, list[DecodeBlock]]] = []
         layer = 0
         while layer < len(blocks):
-            following = blocks[layer : layer + most]
+            run = blocks[layer : layer + size]
             if self._needs_fused_layer(blocks[layer]):
                 run = []
-            elif len(following) == most and self._alike(following):
-                run = following
-            else:
-                run = following[:1]
+            elif len(run) < size or not self._alike(run):
+                run = run[:1]
             runs.append((layer, run))
             layer += max(1, len(run))
         return runs
@@ -129,7 +130,7 @@ class ChainProgram(FusedLayers):
         groups += config.heads * spans
         bound: dict[str, Resource] = {
             "state": self._shared.state,
-            "params": self._slot(*(word for block in blocks for word in self._words(block, tag))),
+            "params": self._block_params(blocks, tag),
             "stall": self.stall_flag,
             "handed": self._handed,
             "x_in": x_in,
@@ -141,8 +142,13 @@ class ChainProgram(FusedLayers):
         cost = len(blocks) * (12 * c * c + 2 * c * context)
         return kernel.dispatch((len(blocks) * groups, 1, 1), bound, cost=cost, label=blocks[-1].resid_post.output)
 
-    def _words(self, block: DecodeBlock, tag: int) -> list[int]:
-        return [tag, 0, *(self._offset(block.section, name) for name in block.outputs)]
+    def _block_params(self, blocks: list[DecodeBlock], tag: int) -> Resource:
+        """The tag, and where the activations of each block are kept."""
+        words = [[tag, 0, *(self._offset(block.section, name) for name in block.outputs)] for block in blocks]
+        data = np.array(words, np.uint32)
+        buffer = self._buffer("params of blocks", data.size, wgpu.BufferUsage.UNIFORM)
+        self._device.queue.write_buffer(buffer, 0, data.tobytes())
+        return buffer
 
     def _block_bindings(self, layer: int, block: DecodeBlock) -> dict[str, Resource]:
         assert block.norm_1.shift is not None

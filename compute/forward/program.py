@@ -88,7 +88,7 @@ class Program(ABC):
         slot = np.zeros(_PARAMS_SLOT // 4, np.uint32)
         slot[: len(values)] = values
         self._params.append(slot)
-        return (self._params_buffer, index * _PARAMS_SLOT, -(-4 * max(len(values), 1) // 64) * 64)
+        return (self._params_buffer, index * _PARAMS_SLOT, 64)
 
     def _write_params(self) -> None:
         """Copy all parameters to the GPU, for dispatches that are submitted from now on."""

@@ -36,11 +36,9 @@ const TEAMS = THREADS / LANES;
 const SPAN = {{ span }}u; // keys per workgroup of attention
 const SPANS = {{ spans }}u;
 const QKV_GROUPS = {{ c.groups(3 * channels, teams, rows.qkv) }}u;
-const ATTENTION_GROUPS = HEADS * SPANS;
 const PROJ_GROUPS = {{ c.groups(channels, teams, rows.attn_proj) }}u;
 const FC_GROUPS = {{ c.groups(wide, teams, rows.fc) }}u;
-const MLP_GROUPS = {{ c.groups(channels, teams, rows.mlp_proj) }}u;
-const BLOCK_GROUPS = QKV_GROUPS + ATTENTION_GROUPS + PROJ_GROUPS + FC_GROUPS + MLP_GROUPS;
+const PRODUCT_GROUPS = QKV_GROUPS + PROJ_GROUPS + FC_GROUPS + {{ c.groups(channels, teams, rows.mlp_proj) }}u;
 const PATIENCE = {{ patience }}u; // polls
 struct Block {
     tag: u32,         // 0 or 1, of what the dispatch hands on; the same for all of its blocks
@@ -117,12 +115,16 @@ fn main(
 ) {
     let row = state.first_row;
     if (state.done != 0u) { return; }
-    let block = group.x / BLOCK_GROUPS;
-    var at = group.x % BLOCK_GROUPS;
+    // The grid has room for all spans of the context. Workgroups that are not needed come last.
+    let attention_groups = HEADS * (row / SPAN + 1u);
+    let block_groups = PRODUCT_GROUPS + attention_groups;
+    let block = group.x / block_groups;
+    if (block >= {{ blocks }}u) { return; }
+    var at = group.x % block_groups;
     if (at < QKV_GROUPS) { qkv(block, at, row, thread, team, lane); return; }
     at -= QKV_GROUPS;
-    if (at < ATTENTION_GROUPS) { attention(block, at % HEADS, at / HEADS, row + 1u, thread, team, lane); return; }
-    at -= ATTENTION_GROUPS;
+    if (at < attention_groups) { attention(block, at % HEADS, at / HEADS, row + 1u, thread, team, lane); return; }
+    at -= attention_groups;
     if (at < PROJ_GROUPS) { attn_proj(block, at, row, thread, team, lane); return; }
     at -= PROJ_GROUPS;
     if (at < FC_GROUPS) { fc(block, at, row, thread, team, lane); return; }

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.gpu
 
 # Layers, heads, channels, positions, type of the weights: more layers than a dispatch takes, and more spans of keys
 # than are taken at once.
-SHAPES = ("5-3-48-140-f32", "2-2-72-140-bf16", "1-1-20-400-f16")
+SHAPES = ("5-3-48-140-f32", "2-2-72-140-bf16", "1-1-20-330-f16")
 
 
 def test_the_chain_fused_and_rows_programs_agree(device: wgpu.GPUDevice) -> None:

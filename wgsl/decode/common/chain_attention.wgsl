@@ -2,7 +2,6 @@
    Loops over registers are unrolled, since an array indexed by a loop counter may be placed in memory. #}
 fn attention(block: u32, head: u32, span: u32, keys: u32, thread: u32, team: u32, lane: u32) {
     let start = span * SPAN;
-    if (start >= keys) { return; }
     let last = keys - 1u;
     // The cache is read before the wait, except for the row of this token, which is handed on.
     let value_quad = thread % HEAD_QUADS;
