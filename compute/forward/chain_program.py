@@ -21,6 +21,7 @@ _EARLY_SPANS = 5  # that the projection takes before it knows how they are weigh
 _THREADS = 512  # per workgroup, where the device has as many
 _BLOCKS, _FEW = 12, 4  # per dispatch at most, and in a model with edits
 _TEAM_ROWS = {"qkv_rows": 2, "attn_proj_rows": 1, "fc_rows": 2, "mlp_proj_rows": 1}  # rows of each matrix per team
+_WIDE, _WIDE_ROWS = 1024, {"fc_rows": 3}  # channels from which on other numbers are faster
 _GUARD = 64  # words on each side of a vector: more than a cache line
 _PATIENCE = 1 << 20  # polls before a wait is abandoned, about a second
 _SHARED_BINDINGS, _BLOCK_BINDINGS = 6, 14
@@ -117,16 +118,17 @@ class ChainProgram(FusedLayers):
         c = config.channels
         lanes, _ = self._team
         threads = _threads(self._device)
+        team_rows = _TEAM_ROWS | (_WIDE_ROWS if c > _WIDE else {})
         teams = threads // lanes
         spans = -(-context // _SPAN)
         kernel = self._kernels.get(
             "decode/layers", channels=c, heads=config.heads, head_size=config.head_size, context=context,
             threads=threads, lanes=lanes, span=_SPAN, early_spans=min(_EARLY_SPANS, spans), blocks=len(blocks),
             dtype=self._storages[blocks[0].qkv.weight.name].dtype, patience=_PATIENCE,
-            scale=repr(1 / math.sqrt(config.head_size)), trace=self._blocks is not None, **_TEAM_ROWS,
+            scale=repr(1 / math.sqrt(config.head_size)), trace=self._blocks is not None, **team_rows,
         )  # fmt: skip
         outputs = (3 * c, c, 4 * c, c)
-        groups = sum(-(-n // (teams * rows)) for n, rows in zip(outputs, _TEAM_ROWS.values(), strict=True))
+        groups = sum(-(-n // (teams * rows)) for n, rows in zip(outputs, team_rows.values(), strict=True))
         groups += config.heads * spans
         bound: dict[str, Resource] = {
             "state": self._shared.state,

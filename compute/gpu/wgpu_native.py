@@ -76,6 +76,10 @@ class Dispatch:
     groups: tuple[int, int, int]
     cost: float  # in multiply-adds or elements read, for slicing a pass into frames
 
+    def over(self, groups: tuple[int, int, int], cost: float | None = None) -> Dispatch:
+        """The same with another grid of workgroups; cost: by default as before."""
+        return Dispatch(self.label, self.pipeline, self.bind_group, groups, self.cost if cost is None else cost)
+
 
 class Fence:
     """Becomes `done` when the GPU has finished the work before the fence, or `failed` if it never will."""

@@ -6,7 +6,6 @@ through the matrices that write to the residual stream. The rest are dot product
 
 from __future__ import annotations
 
-import dataclasses
 from functools import partial
 
 import numpy as np
@@ -105,7 +104,7 @@ class AttributionPass:
         queue.write_buffer(self._aim, 0, np.asarray(aim, np.uint32))
         queue.write_buffer(self._pattern_params, 0, pattern_params(row, row_of_keys(self._engine.context), base=row))
         keys = -(-(row + 1) // 64)
-        sources = [dataclasses.replace(d, groups=(keys, d.groups[1], 1)) for d in self._sources]
+        sources = [d.over((keys, d.groups[1], 1)) for d in self._sources]
         encoder = ComputeEncoder(self._engine.device)
         encoder.run([*self._dispatches, *sources])
         encoder.copy(self._results, 0, staging, 0, size)

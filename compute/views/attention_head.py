@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -133,7 +132,7 @@ class AttentionHead:
         if self._done > first:
             queue.write_buffer(self._uniforms["softmax"], 0, np.array([first, self.head, 0, 0], np.uint32))
             work.append(self._rectangle("new rows", first, self._done, 0))
-            work.append(dataclasses.replace(self._softmax(), groups=(self._done - first, 1, 1)))
+            work.append(self._softmax().over((self._done - first, 1, 1)))
         encoder = ComputeEncoder(self._engine.device)
         encoder.run(work)
         encoder.submit()
@@ -155,7 +154,7 @@ class AttentionHead:
             }  # fmt: skip
             self._products[self.layer, kind] = kernel.dispatch((1, 1, 1), bound, label=attention.pattern)
         groups = (-(-(self.rows - key) // 64), end - first, 1)
-        return dataclasses.replace(self._products[self.layer, kind], groups=groups)
+        return self._products[self.layer, kind].over(groups)
 
     def _softmax(self) -> Dispatch:
         """The weights of rows from their scores."""

@@ -5,7 +5,6 @@ Rows that a new token leaves unchanged are not computed again.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -211,9 +210,9 @@ class AttentionWall:
         blocks = -(-end // self._pool) - begun
         if self._pool > 1 and blocks:
             queue.write_buffer(self._uniforms["clear"], 0, np.array([begun, 0, 0, 0], np.uint32))
-            work.append(dataclasses.replace(self._clear, groups=(self.heads, blocks, 1)))
+            work.append(self._clear.over((self.heads, blocks, 1)))
         for attention, dispatch in self._dispatches:
-            work.append(dataclasses.replace(dispatch, groups=(attention.heads, end - first, 1)))
+            work.append(dispatch.over((attention.heads, end - first, 1)))
         return work
 
     # -- statistics

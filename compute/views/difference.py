@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
@@ -182,7 +181,7 @@ class DifferencePass:
         for tensor, dispatch in self._subtractions:
             count = 1 if tensor.is_logits else rows
             if count:
-                work.append(dataclasses.replace(dispatch, groups=(dispatch.groups[0], count, 1)))
+                work.append(dispatch.over((dispatch.groups[0], count, 1)))
                 values += count * tensor.columns
             if values >= self._slice:
                 yield work

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -90,7 +89,7 @@ class CellPainters:
                 words += [painter.first_row, painter.end_row, number, painter.packs]
                 params[painter.slot] = [*words, left, top, right, bottom, painter.tile, *axes.rows(placement), *style]
                 groups = (-(-(right - left) // 8), -(-(bottom - top) // 8), 1)
-                work.append(dataclasses.replace(painter.dispatch, groups=groups))
+                work.append(painter.dispatch.over(groups))
         if params:
             low, high = min(params), max(params)
             table = np.zeros((high - low + 1, _SLOT // 4), np.uint32)

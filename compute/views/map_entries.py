@@ -6,7 +6,7 @@ A pass changes a few words of each entry, so these are computed for all entries 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import wgpu
@@ -55,7 +55,6 @@ class MapEntries:
         """stride: elements from one row of a pattern to the next."""
         self._device, self._layout = device, layout
         self._first: list[int] = []  # entry of each group; those of patterns follow
-        self._patterns = list(patterns)
         entries: list[list[int]] = []
         fixed: list[bool] = []  # does not depend on the rows of the context
         heights: list[int] = []  # of a cell, in units
@@ -80,6 +79,8 @@ class MapEntries:
         is_pattern[self._first[self._groups :]] = True
         self._heads = np.flatnonzero(is_pattern)
         self._counts = [len(tensors) for tensors in groups] + [1] * len(patterns)
+        self._alike = list(_by_shape(layout, patterns))
+        self._grids: list[tuple[int, int]] = []  # see `grid`
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_DST
         self._buffer = device.create_buffer(label="map entries", size=max(1, self._table.nbytes), usage=usage)
 
@@ -101,25 +102,36 @@ class MapEntries:
         table[self._heads, _FILLED + 1] = rows
         table[live, _FIRST_TILE] = first_tile
         table[live, _TILES_Y] = np.maximum(0, -(-end * self._heights // grid) - first_tile)
-        tiles: dict[tuple[int, ...], list[tuple[int, int, int, int]]] = {}
-        for index, tensor in enumerate(self._patterns):
-            at = self._first[self._groups + index]
-            placement = self._layout.placements[tensor.name]
-            shape = (placement.bands, placement.band_columns, placement.across, placement.pitch_x, placement.pitch_y)
-            if shape not in tiles:  # patterns of all layers have the same
-                tiles[shape] = list(_column_tiles(placement, grid, first, end))
-            count = 1 + len(tiles[shape])
-            self._counts[self._groups + index] = count
-            table[at + 1 : at + count] = table[at]
-            for entry, (x, y, wide, high) in zip(table[at + 1 : at + count], tiles[shape], strict=True):
-                entry[_TILES_X:] = (wide, y, high, 1, table[at, -2], x)
+        for placement, indices in self._alike:
+            tiles = np.array(list(_column_tiles(placement, grid, first, end)), np.uint32).reshape(-1, 4)
+            at = np.array([self._first[self._groups + index] for index in indices])
+            added = at[:, np.newaxis] + 1 + np.arange(len(tiles))
+            table[added] = table[at][:, np.newaxis]
+            table[added, _TILES_X], table[added, _FIRST_TILE] = tiles[:, 2], tiles[:, 1]
+            table[added, _TILES_Y], table[added, _LINES] = tiles[:, 3], 1
+            table[added, -1] = tiles[:, 0]
+            for index in indices:
+                self._counts[self._groups + index] = 1 + len(tiles)
+        tiles_of_entries = table[:, _TILES_X] * table[:, _TILES_Y] * table[:, _LINES]
+        self._grids = [
+            (int(tiles_of_entries[first : first + count].max()), count)
+            for first, count in zip(self._first, self._counts, strict=True)
+        ]
         self._device.queue.write_buffer(self._buffer, 0, table)
 
     def grid(self, group: int) -> tuple[int, int]:
         """(tiles of the largest entry of a group, entries), after `write`."""
-        first, count = self._first[group], self._counts[group]
-        used = self._table[first : first + count]
-        return int((used[:, _TILES_X] * used[:, _TILES_Y] * used[:, _LINES]).max()), count
+        return self._grids[group]
+
+
+def _by_shape(layout: MapLayout, patterns: Sequence[Tensor]) -> Iterable[tuple[Placement, list[int]]]:
+    """The indices of patterns with the same shape, usually those of all layers, and the placement of one of them."""
+    alike: dict[tuple[int, ...], tuple[Placement, list[int]]] = {}
+    for index, tensor in enumerate(patterns):
+        placement = layout.placements[tensor.name]
+        shape = (placement.bands, placement.band_columns, placement.across, placement.pitch_x, placement.pitch_y)
+        alike.setdefault(shape, (placement, []))[1].append(index)
+    return alike.values()
 
 
 def _entry(layout: MapLayout, tensor: Tensor, placement: Placement, offset: int, stride: int) -> list[int]:

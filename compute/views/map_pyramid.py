@@ -7,7 +7,6 @@ has only the tiles of tensors, packed closely (`MapLayout.packing`), because mos
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -153,7 +152,7 @@ class MapPyramid:
         """`dispatch` with workgroups for as many tiles as the largest entry of the group has."""
         tiles, count = self._entries.grid(group)
         cost = tiles * count * TILE_BLOCKS**2 * BLOCK_COST
-        return dataclasses.replace(dispatch, groups=(max(1, -(-tiles // _THREADS)), count, 1), cost=cost)
+        return dispatch.over((max(1, -(-tiles // _THREADS)), count, 1), cost)
 
     def _live_dispatch(
         self, values: wgpu.GPUBuffer, entries: Resource, *, wide: bool, centered: bool = False

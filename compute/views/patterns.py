@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -40,7 +39,7 @@ class PatternStore:
             for slot in range(count)
         ]
         self.nbytes = size * count
-        self._names: dict[int, str] = {}  # tensor by slot, the most recently used last
+        self._held: dict[str, int] = {}  # slot by tensor, the most recently used last
         self._complete: set[str] = set()  # names of patterns whose buffer contains all rows
         self._works: dict[tuple[str, int], PatternWork] = {}  # by tensor and buffer
         self._params = UniformSlots(engine.device, "pattern rows", len(self.tensors))
@@ -79,13 +78,14 @@ class PatternStore:
 
     def _take(self, tensor: Tensor) -> wgpu.GPUBuffer:
         """The buffer of this pattern, which it gets from the least recently used one if it has none."""
-        held = {name: slot for slot, name in self._names.items()}
-        slot = held.get(tensor.name)
+        slot = self._held.pop(tensor.name, None)
         if slot is None:
-            slot = len(self._names) if len(self._names) < len(self._buffers) else next(iter(self._names))
-            self._complete.discard(self._names.get(slot, ""))
-        self._names.pop(slot, None)
-        self._names[slot] = tensor.name
+            slot = len(self._held)
+            if slot == len(self._buffers):
+                oldest = next(iter(self._held))
+                slot = self._held.pop(oldest)
+                self._complete.discard(oldest)
+        self._held[tensor.name] = slot
         return self._buffers[slot]
 
     def all_rows(self, tensor: Tensor) -> tuple[wgpu.GPUBuffer, list[Dispatch]]:
@@ -139,13 +139,13 @@ class PatternWork:
     def rows(self, params: np.ndarray, count: int) -> list[Dispatch]:
         """The dispatches for `count` rows. params: see `pattern_params`."""
         self._params.write(self._slot, params)
-        work = [dataclasses.replace(pattern, groups=(self._heads, count, 1)) for pattern in self._patterns]
+        work = [pattern.over((self._heads, count, 1)) for pattern in self._patterns]
         if self._subtraction is not None:
             first, base = params.tolist()[:2]
             words = [first - base, self._kept * self._columns, self._subtraction.relative, 0]
             self._queue.write_buffer(self._rows, 0, np.asarray(words, np.uint32))
             groups = (-(-self._columns // 64), count, self._heads)
-            work.append(dataclasses.replace(self._difference, groups=groups))
+            work.append(self._difference.over(groups))
         return work
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections import deque
 from dataclasses import dataclass
@@ -110,7 +109,7 @@ class _Source:
         self._queue.write_buffer(
             self._params, 0, np.asarray([first, rows, parts, int(first == 0)], np.uint32).tobytes()
         )
-        return [dataclasses.replace(self._measure, groups=(self.count, parts, 1)), self._join]
+        return [self._measure.over((self.count, parts, 1)), self._join]
 
 
 class StatisticsPass:

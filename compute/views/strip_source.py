@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -114,12 +113,12 @@ class Source:
             return []
         self._queue.write_buffer(self._params, 0, np.asarray([first_row, context, 0, 0], np.uint32).tobytes())
         work = [
-            dataclasses.replace(self._row_peaks, groups=(self._shown, rows, 1)),
-            dataclasses.replace(self._peaks, groups=(self._shown, 1, 1)),
+            self._row_peaks.over((self._shown, rows, 1)),
+            self._peaks.over((self._shown, 1, 1)),
         ]
         if pool and self._wants_blocks:
             parts = _BLOCK_PARTS if rows >= _MANY_ROWS else 1
-            work.append(dataclasses.replace(self._block_work(), groups=(self._shown, parts, 1)))
+            work.append(self._block_work().over((self._shown, parts, 1)))
         return work
 
     def paint(self, *, pool: bool, numbers: bool = False, plain: bool = False) -> list[Dispatch]:
@@ -129,7 +128,7 @@ class Source:
         """
         if not self._tile_count:
             return []
-        return [dataclasses.replace(self._paint_work(pool, numbers, plain), groups=(self._tile_count, 1, 1))]
+        return [self._paint_work(pool, numbers, plain).over((self._tile_count, 1, 1))]
 
     def _block_table(self) -> wgpu.GPUBuffer:
         """Keys of all blocks of the buffer. Allocated when pooling first needs it."""
