@@ -6,6 +6,7 @@ The structures are those of the Vulkan 1.0 specification; fields that are not re
 from __future__ import annotations
 
 import ctypes
+import functools
 import sys
 
 _LIBRARIES = {"linux": "libvulkan.so.1", "win32": "vulkan-1.dll"}
@@ -49,6 +50,7 @@ class _MemoryProperties(ctypes.Structure):
     )
 
 
+@functools.cache  # the library is started for it, which takes 5 ms
 def device_memory(vendor: int, device: int) -> int | None:
     """Size in bytes of the largest memory heap of the adapter with these PCI ids; None if it is unknown."""
     name = _LIBRARIES.get(sys.platform)

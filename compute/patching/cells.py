@@ -76,12 +76,14 @@ def edit_of_values(
     return with_values(place(edit, target, tokens, tokens), array)
 
 
-def rounding(description: Description, random: np.random.Generator, tokens: int) -> Sequence[ResolvedEdit]:
-    """Edits that move each value of the residual stream up or down by about one unit in the last place of float32."""
-    find, unit = Targets(description).find, float(np.finfo(np.float32).eps)
-    edits = []
-    for point in description.stream:
-        target = find(point)
-        factors = 1 + unit * random.choice([-1.0, 1.0], target.columns)
-        edits.append(edit_of_values(target, (), "*=", factors, tokens))
-    return edits
+def stream_targets(description: Description) -> list[Target]:
+    """The points of the residual stream."""
+    find = Targets(description).find
+    return [find(point) for point in description.stream]
+
+
+def rounding(targets: Sequence[Target], random: np.random.Generator, tokens: int) -> Sequence[ResolvedEdit]:
+    """Edits that move each value of the targets up or down by about one unit in the last place of float32."""
+    unit = float(np.finfo(np.float32).eps)
+    factors = [1 + unit * random.choice([-1.0, 1.0], target.columns) for target in targets]
+    return [edit_of_values(t, (), "*=", factor, tokens) for t, factor in zip(targets, factors, strict=True)]

@@ -15,7 +15,7 @@ from compute.forward.whole_pass import WholePass
 from compute.gpu.async_readback import AsyncReadback
 from compute.gpu.loading import Loading
 
-from .cells import edit_of_values, rounding
+from .cells import edit_of_values, rounding, stream_targets
 
 _SEED = 0
 
@@ -68,7 +68,7 @@ def measuring(
         random = work.random_edit(rows, here.astype(np.float64) - there)
         other, _ = yield from work.logits([*before, random, *after], None)
         control = Moved.between(without, other)
-    noise = rounding(engine.description, np.random.default_rng(_SEED), len(tokens))
+    noise = rounding(stream_targets(engine.description), np.random.default_rng(_SEED), len(tokens))
     rounded, _ = yield from work.logits([*edits, *noise], None)
     return EditMeasure(Moved.between(without, with_it), control, Moved.between(with_it, rounded))
 

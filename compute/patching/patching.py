@@ -12,7 +12,7 @@ import numpy as np
 from compute.edits.resolved import ResolvedEdit
 from compute.gpu.slices import Sliced
 
-from .cells import Cells, rounding
+from .cells import Cells, rounding, stream_targets
 from .sweep import Outcome, Progress, Sweep
 
 COPIES_ROUNDED = 4
@@ -72,8 +72,8 @@ def patched(
 
 def rounding_error(sweep: Sweep, measured: float, done: int, total: int, progress: Progress | None) -> Sliced[float]:
     """How much the number changes when every value of the residual stream is rounded the other way, at random."""
-    random, description = np.random.default_rng(_SEED), sweep.engine.description
-    copies = [rounding(description, random, len(sweep.tokens)) for _ in range(COPIES_ROUNDED)]
+    random, targets = np.random.default_rng(_SEED), stream_targets(sweep.engine.description)
+    copies = [rounding(targets, random, len(sweep.tokens)) for _ in range(COPIES_ROUNDED)]
     slots = [edit.target.slot for edit in copies[0]]
     outcomes = yield from replace(sweep, slots=slots).run(copies, done, total, progress)
     return largest(outcomes, measured)
