@@ -19,10 +19,9 @@ from .program import resource
 _SPAN = 64  # keys per workgroup of attention
 _EARLY_SPANS = 5  # that the projection takes before it knows how they are weighted
 _THREADS = 512  # per workgroup, where the device has as many
-_BLOCKS, _FEW = 12, 4  # per dispatch at most, and in a model with edits
+_BLOCKS = 12  # per dispatch at most
 _TEAM_ROWS = {"qkv_rows": 2, "attn_proj_rows": 1, "fc_rows": 2, "mlp_proj_rows": 1}  # rows of each matrix per team
 _WIDE, _WIDE_ROWS = 1024, {"fc_rows": 3}  # channels from which on other numbers are faster
-_GUARD = 64  # words on each side of a vector: more than a cache line
 _PATIENCE = 1 << 20  # polls before a wait is abandoned, about a second
 _SHARED_BINDINGS, _BLOCK_BINDINGS = 6, 14
 
@@ -50,49 +49,47 @@ class ChainProgram(FusedLayers):
     def _build(self) -> tuple[list[Dispatch], list[Dispatch]]:
         c, heads = self._config.channels, self._config.heads
         spans = -(-self._context // _SPAN)
-        self._residuals = [self._guarded("resid 0", c), self._guarded("resid 1", c)]
-        self._handed = self._buffer("handed on", _BLOCKS * (9 * c + spans * c + 2 * spans * heads))
+        stream, other = self._buffer("resid 0", c), self._buffer("resid 1", c)
+        self._bound = self._blocks_per_dispatch()
+        self._handed = self._buffer("handed on", self._bound * (9 * c + spans * c + 2 * spans * heads))
+        self._chained = 0  # blocks of a token in such dispatches
         self.stall_flag = self._buffer("stall flag", 4)
-        stream, other = self._residuals
         body = self._embed(self._embedding, stream, edits=True, cleared=self._handed)
         if any(self._needs_fused_layer(block) for block in self._stretches):
             self._layer_scratch()
-        tag = 1  # of a dispatch; the buffer is cleared when a token begins
-        for first, blocks in self._runs():
-            if blocks:
-                body.append(self._layers(first, blocks, tag, stream, other))
-                stream, other = other, stream
-                tag = 1 - tag
+        for run in self._runs():
+            if self._needs_fused_layer(self._stretches[run.start]):
+                body += self._fused_layer(run.start, self._stretches[run.start], stream)
             else:
-                body += self._fused_layer(first, self._stretches[first], stream)
+                body.append(self._layers(run, stream, other))
+                stream, other = other, stream
         return body, self._gpu_head(stream, normed=True)
 
-    def _runs(self) -> list[tuple[int, list[DecodeBlock]]]:
-        """(first layer, its blocks) of each dispatch; no blocks for a layer that needs dispatches of its own.
-
-        Every other number of blocks is another kernel to compile: with edits they are `_FEW` or one.
-        """
-        limit = self._device.limits["max-storage-buffers-per-shader-stage"]
+    def _blocks_per_dispatch(self) -> int:
+        """The blocks that are bound together: the same number in all dispatches, so that they share a kernel."""
+        limit: int = self._device.limits["max-storage-buffers-per-shader-stage"]
         most = min(_BLOCKS, (limit - _SHARED_BINDINGS) // _BLOCK_BINDINGS)
-        blocks = self._stretches
-        parts = -(-len(blocks) // most)
-        size = -(-len(blocks) // parts) if self._alike(blocks) else min(_FEW, most)
-        runs: list[tuple[int, list[DecodeBlock]]] = []
-        layer = 0
-        while layer < len(blocks):
-            run = blocks[layer : layer + size]
-            if self._needs_fused_layer(blocks[layer]):
-                run = []
-            elif len(run) < size or not self._alike(run):
-                run = run[:1]
-            runs.append((layer, run))
-            layer += max(1, len(run))
+        layers = len(self._stretches)
+        return -(-layers // -(-layers // most))
+
+    def _runs(self) -> list[range]:
+        """The layers of each dispatch; a layer that needs dispatches of its own is a run."""
+        runs: list[range] = []
+        for layer, block in enumerate(self._stretches):
+            joins = (
+                layer % self._bound > 0
+                and not self._needs_fused_layer(block)
+                and not self._needs_fused_layer(self._stretches[layer - 1])
+                and self._dtype(layer) == self._dtype(layer - 1)
+            )
+            if joins:
+                runs[-1] = range(runs[-1].start, layer + 1)
+            else:
+                runs.append(range(layer, layer + 1))
         return runs
 
-    def _alike(self, blocks: list[DecodeBlock]) -> bool:
-        """True for layers that one dispatch can take."""
-        types = {self._storages[block.qkv.weight.name].dtype for block in blocks}
-        return len(types) == 1 and not any(self._needs_fused_layer(block) for block in blocks)
+    def _dtype(self, layer: int) -> str:
+        return self._storages[self._stretches[layer].qkv.weight.name].dtype
 
     def _needs_fused_layer(self, block: DecodeBlock) -> bool:
         """True for a layer with edits, or with an edited weight of another type than the others."""
@@ -103,17 +100,8 @@ class ChainProgram(FusedLayers):
         linears = (block.qkv, block.attn_proj, block.fc, block.mlp_proj)
         return len({self._storages[linear.weight.name].dtype for linear in linears}) > 1
 
-    def _guarded(self, label: str, elements: int) -> Resource:
-        """A vector that shares no cache line with another buffer.
-
-        Stages read each other's vectors within one dispatch, during which nothing invalidates the first-level caches:
-        a cache line that was loaded for a neighboring buffer would contain stale values of this one.
-        """
-        buffer = self._buffer(label, elements + 2 * _GUARD)
-        return (buffer, 4 * _GUARD, 4 * elements)
-
-    def _layers(self, first: int, blocks: list[DecodeBlock], tag: int, x_in: Resource, x_out: Resource) -> Dispatch:
-        """The layers from `first` on in one dispatch. tag: of what it hands on, not of what is left over."""
+    def _layers(self, run: range, x_in: Resource, x_out: Resource) -> Dispatch:
+        """These layers in one dispatch, which binds others besides."""
         config, context = self._config, self._context
         c = config.channels
         lanes, _ = self._team
@@ -123,32 +111,40 @@ class ChainProgram(FusedLayers):
         spans = -(-context // _SPAN)
         kernel = self._kernels.get(
             "decode/layers", channels=c, heads=config.heads, head_size=config.head_size, context=context,
-            threads=threads, lanes=lanes, span=_SPAN, early_spans=min(_EARLY_SPANS, spans), blocks=len(blocks),
-            dtype=self._storages[blocks[0].qkv.weight.name].dtype, patience=_PATIENCE,
+            threads=threads, lanes=lanes, span=_SPAN, early_spans=min(_EARLY_SPANS, spans), blocks=self._bound,
+            dtype=self._dtype(run.start), patience=_PATIENCE,
             scale=repr(1 / math.sqrt(config.head_size)), trace=self._blocks is not None, **team_rows,
         )  # fmt: skip
         outputs = (3 * c, c, 4 * c, c)
         groups = sum(-(-n // (teams * rows)) for n, rows in zip(outputs, team_rows.values(), strict=True))
         groups += config.heads * spans
+        first = min(run.start // self._bound * self._bound, len(self._stretches) - self._bound)
         bound: dict[str, Resource] = {
             "state": self._shared.state,
-            "params": self._block_params(blocks, tag),
+            "params": self._layers_params(first, run),
             "stall": self.stall_flag,
             "handed": self._handed,
             "x_in": x_in,
             "x_out": x_out,
         }
-        for index, block in enumerate(blocks):
-            tensors = self._block_bindings(first + index, block)
+        for index in range(self._bound):
+            tensors = self._block_bindings(first + index, self._stretches[first + index])
             bound |= {f"{name}_{index}": tensor for name, tensor in tensors.items()}
-        cost = len(blocks) * (12 * c * c + 2 * c * context)
-        return kernel.dispatch((len(blocks) * groups, 1, 1), bound, cost=cost, label=blocks[-1].resid_post.output)
+        cost = len(run) * (12 * c * c + 2 * c * context)
+        label = self._stretches[run[-1]].resid_post.output
+        return kernel.dispatch((len(run) * groups, 1, 1), bound, cost=cost, label=label)
 
-    def _block_params(self, blocks: list[DecodeBlock], tag: int) -> Resource:
-        """The tag, and where the activations of each block are kept."""
-        words = [[tag, 0, *(self._offset(block.section, name) for name in block.outputs)] for block in blocks]
-        data = np.array(words, np.uint32)
-        buffer = self._buffer("params of blocks", data.size, wgpu.BufferUsage.UNIFORM)
+    def _layers_params(self, first: int, run: range) -> Resource:
+        """Parameters of a dispatch that runs these layers; first: the first that is bound."""
+        words = np.zeros((self._bound, 12), np.uint32)
+        for layer in run:
+            # Parts are used in turns. The buffer is cleared when a token begins, so the first tag is 1.
+            turn, part = divmod(self._chained, self._bound)
+            block = self._stretches[layer]
+            words[layer - first] = 1 - turn % 2, part, *(self._offset(block.section, name) for name in block.outputs)
+            self._chained += 1
+        data = np.array([run.start - first, len(run), 0, 0, *words.ravel()], np.uint32)
+        buffer = self._buffer("params of layers", data.size, wgpu.BufferUsage.UNIFORM)
         self._device.queue.write_buffer(buffer, 0, data.tobytes())
         return buffer
 

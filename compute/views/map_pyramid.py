@@ -14,6 +14,7 @@ import wgpu
 
 from compute.forward.pass_tensors import PassTensors
 from compute.forward.program import resource
+from compute.gpu.device import is_software
 from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
 from compute.models.registry import Tensor
@@ -25,13 +26,18 @@ from .map_weights import BLOCK_COST, weight_blocks, weight_cost
 from .patterns import PatternStore
 
 LEVELS = 4
-_THREADS = 64  # per workgroup, one per tile
+_THREADS = 64  # per workgroup, which makes a tile together, or one each on software adapters
 
 
 def pyramid_bytes(layout: MapLayout) -> int:
     """GPU memory of a `MapPyramid` in bytes, including its table of owners."""
     blocks = layout.packing.width * layout.packing.height * TILE_BLOCKS**2
     return 4 * (blocks + blocks // 2) + 8 * (layout.width // layout.grid) * (layout.height // layout.grid)
+
+
+def tiles_together(adapter: wgpu.GPUAdapter) -> bool:
+    """True where a workgroup makes a tile of activations, false where a thread does."""
+    return not is_software(adapter)
 
 
 class MapPyramid:
@@ -45,6 +51,7 @@ class MapPyramid:
         """Allocates. Submit all work of `opening` before anything else."""
         self._engine, self.layout, self._patterns = engine, layout, patterns
         device = engine.device
+        self._together = tiles_together(device.adapter)
         self.width, self.height = TILE_BLOCKS * layout.packing.width, TILE_BLOCKS * layout.packing.height
         usage = wgpu.TextureUsage.STORAGE_BINDING | wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.COPY_SRC
         size = (self.width, self.height + self.height // 2, 1)
@@ -152,12 +159,15 @@ class MapPyramid:
         """`dispatch` with workgroups for as many tiles as the largest entry of the group has."""
         tiles, count = self._entries.grid(group)
         cost = tiles * count * TILE_BLOCKS**2 * BLOCK_COST
-        return dispatch.over((max(1, -(-tiles // _THREADS)), count, 1), cost)
+        groups = tiles if self._together else -(-tiles // _THREADS)
+        return dispatch.over((max(1, groups), count, 1), cost)
 
     def _live_dispatch(
         self, values: wgpu.GPUBuffer, entries: Resource, *, wide: bool, centered: bool = False
     ) -> Dispatch:
-        kernel = self._engine.kernels.get("map/live_blocks", wide=wide, base=self.layout.base, centered=centered)
+        kernel = self._engine.kernels.get(
+            "map/live_blocks", wide=wide, base=self.layout.base, centered=centered, together=self._together
+        )
         bound: dict[str, Resource] = {"entries": entries, "values": values, "pyramid": self.texture}
         return kernel.dispatch((1, 1, 1), bound | ({"center": self.center} if centered else {}))
 

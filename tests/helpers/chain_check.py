@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 
+from compute.forward import chain_program
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
 from compute.generate.generator import Generation
@@ -46,6 +47,7 @@ def check(config: ModelConfig, dtype: str) -> None:
 
 
 if __name__ == "__main__":
+    chain_program._BLOCKS = 2  # fewer than a GPU runs in a dispatch, so that a small model needs several
     for shape in sys.argv[1:]:
         layers, heads, channels, positions, dtype = shape.split("-")
         print(shape, flush=True)

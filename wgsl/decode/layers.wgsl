@@ -1,7 +1,7 @@
-// One token through BLOCKS whole blocks in one dispatch. The five stages of a block (queries, keys and values;
+// One token through several whole blocks in one dispatch, consecutive ones of those that are bound. The five stages of a block (queries, keys and values;
 // attention; its projection; the two matrices of the MLP) are consecutive ranges of workgroups, block after block. Every
-// word that a stage hands to the next carries a tag, its lowest bit, which differs from dispatch to dispatch; a workgroup
-// polls the words that it needs until all have the tag (see decode/common/tagged.wgsl). So a word and the
+// word that a stage hands to the next carries a tag, its lowest bit, which tells it from what was there before; a
+// workgroup polls the words that it needs until all have the tag (see decode/common/tagged.wgsl). So a word and the
 // news that it is there arrive together, and nothing orders one word after another. GPUs start workgroups in order, so
 // those that are waited for are always running or finished; while a workgroup waits, its weights are being loaded.
 // A wait that takes far too long is abandoned and sets the stall flag, which the host checks: the engine then uses other
@@ -41,8 +41,8 @@ const FC_GROUPS = {{ c.groups(wide, teams, rows.fc) }}u;
 const PRODUCT_GROUPS = QKV_GROUPS + PROJ_GROUPS + FC_GROUPS + {{ c.groups(channels, teams, rows.mlp_proj) }}u;
 const PATIENCE = {{ patience }}u; // polls
 struct Block {
-    tag: u32,         // 0 or 1, of what the dispatch hands on; the same for all of its blocks
-    unused: u32,
+    tag: u32,         // 0 or 1, of what the block hands on; what its part contained before has the other
+    part: u32,        // of `handed`
     ln_1_offset: u32, // all offsets are in the activation buffer, in elements
     qkv_offset: u32,
     mixed_offset: u32,
@@ -54,8 +54,15 @@ struct Block {
     mlp_proj_offset: u32,
     resid_post_offset: u32,
 }
+struct Params {
+    first: u32, // of the bound blocks, that this dispatch runs
+    count: u32, // blocks
+    unused_0: u32,
+    unused_1: u32,
+    blocks: array<Block, {{ blocks }}>,
+}
 @group(0) @binding(0) var<storage, read> state: State;
-@group(0) @binding(1) var<uniform> params: array<Block, {{ blocks }}>;
+@group(0) @binding(1) var<uniform> params: Params;
 @group(0) @binding(2) var<storage, read_write> stall: array<atomic<u32>>; // word 0 is the flag
 @group(0) @binding(3) var<storage, read_write> handed: array<atomic<u32>>; // tagged words, at the places below
 @group(0) @binding(4) var<storage, read> x_in: array<f32>;  // [channels], of the first block
@@ -79,7 +86,7 @@ struct Block {
 @group(0) @binding({{ first + 13 }}) var<storage, read_write> activations_{{ b }}: array<f32>;
 {% endif %}
 {% endfor %}
-// Places in the part of a block in `handed`, in words. Every word is written once by a dispatch.
+// Places in a part of `handed`, in words. No dispatch writes a part twice.
 const FRESH = 0u;                                   // query, key and value of this token: [3, channels]
 const MIXED = FRESH + 3u * CHANNELS;                // [spans, channels], unnormalized
 const SHARES = MIXED + SPANS * CHANNELS;            // [spans, heads, 2]: largest score, sum of exponentials
@@ -118,8 +125,8 @@ fn main(
     // The grid has room for all spans of the context. Workgroups that are not needed come last.
     let attention_groups = HEADS * (row / SPAN + 1u);
     let block_groups = PRODUCT_GROUPS + attention_groups;
-    let block = group.x / block_groups;
-    if (block >= {{ blocks }}u) { return; }
+    if (group.x >= params.count * block_groups) { return; }
+    let block = params.first + group.x / block_groups;
     var at = group.x % block_groups;
     if (at < QKV_GROUPS) { qkv(block, at, row, thread, team, lane); return; }
     at -= QKV_GROUPS;

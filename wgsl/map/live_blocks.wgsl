@@ -1,5 +1,5 @@
 // Writes the extremes of blocks of changed activations to Map's pyramid.
-// Grid: (tiles, tensors); one thread per tile.
+// Grid: (tiles, tensors); one thread per tile, or with `together` one workgroup.
 {% import "map/common/center.wgsl" as centers %}
 {% include "common/numbers.wgsl" %}
 {% include "map/common/key.wgsl" %}
@@ -53,15 +53,19 @@ fn block_key(low: vec2u, end: vec2u) -> u32 {
 }
 
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-    entry = entries[id.y];
-    let down = id.x / entry.tiles_x;
+fn main(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    entry = entries[group.y];
+    let number = {{ "group.x" if together else "group.x * 64u + thread" }};
+    let down = number / entry.tiles_x;
     if (down >= entry.tiles_y * entry.lines) { return; }
     let line = down / entry.tiles_y;
     let tile = vec2u(
-        entry.first_tile_x + id.x % entry.tiles_x,
+        entry.first_tile_x + number % entry.tiles_x,
         line * (entry.placement.pitch_y / (8u * BASE)) + entry.first_tile + down % entry.tiles_y,
     );
     part = part_of(entry.placement, tile);
-    make_tile(vec2u(entry.placement.x, entry.placement.y) / (8u * BASE), tile);
+    make_tile(vec2u(entry.placement.x, entry.placement.y) / (8u * BASE), tile{{ ", thread" if together }});
 }

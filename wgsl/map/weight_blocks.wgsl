@@ -17,6 +17,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 {{ values.declare(storage, dtype, "params.placement.columns", 1) }}
 @group(0) @binding(2) var pyramid: texture_storage_2d<r32uint, write>;
+{% set together = false %}
 {% include "map/common/tile.wgsl" %}
 
 fn block_key(low: vec2u, end: vec2u) -> u32 {

@@ -19,8 +19,8 @@ from helpers.patience import PATIENCE_S
 
 pytestmark = pytest.mark.gpu
 
-# Layers, heads, channels, positions, type of the weights: more layers than a dispatch takes, and more spans of keys
-# than are taken at once.
+# Layers, heads, channels, positions, type of the weights: more layers than a dispatch takes, more spans of keys than
+# are taken at once.
 SHAPES = ("5-3-48-140-f32", "2-2-72-140-bf16", "1-1-20-330-f16")
 
 

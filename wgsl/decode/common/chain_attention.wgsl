@@ -27,8 +27,8 @@ fn attention(block: u32, head: u32, span: u32, keys: u32, thread: u32, team: u32
 {% endfor %}
 {% endset %}
 {{ c.of_block(blocks, loads) }}
-    let base = block * PART;
-    let tag = params[0].tag;
+    let base = params.blocks[block].part * PART;
+    let tag = params.blocks[block].tag;
 {% set steps = (3 * head_size + threads - 1) // threads %}
 {% set ns = namespace(places=[]) %}
 {% for n in range(steps) %}

@@ -58,7 +58,7 @@
 {% if trace %}
     if (at == 0u) {
 {% for n in range(steps) %}
-        keep(block, params[block].mixed_offset + row * CHANNELS + i{{ n }}, sum{{ n }});
+        keep(block, params.blocks[block].mixed_offset + row * CHANNELS + i{{ n }}, sum{{ n }});
 {% endfor %}
     }
 {% endif %}

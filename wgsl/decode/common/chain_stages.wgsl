@@ -15,16 +15,18 @@
     bias = {{ name }}_bias_@[channel];
 {% endset %}
 {{ c.of_block(blocks, statements) }}
-    let base = block * PART;
-    let tag = params[0].tag;
+    let base = params.blocks[block].part * PART;
+    let tag = params.blocks[block].tag;
 {% endmacro %}
 {# before: element `channel` of the stream that enters the block. #}
 {% macro stream_before() %}
     var before: f32;
-    if (block == 0u) {
+    if (block == params.first) {
         before = x_in[channel];
     } else {
-{{ t.take("stream", ["base - PART + STREAM + channel"], "tag") }}
+        let source = params.blocks[block - 1u].part * PART;
+        let source_tag = params.blocks[block - 1u].tag;
+{{ t.take("stream", ["source + STREAM + channel"], "source_tag") }}
         before = untagged(stream0);
     }
 {% endmacro %}
@@ -33,18 +35,20 @@ fn qkv(block: u32, at: u32, row: u32, thread: u32, team: u32, lane: u32) {
 {% for n in range((channels + threads - 1) // threads) %}
     var v{{ n }}: f32;
 {% endfor %}
-    if (block == 0u) {
+    if (block == params.first) {
 {% for n in range((channels + threads - 1) // threads) %}
         v{{ n }} = x_in[i{{ n }}];
 {% endfor %}
     } else {
-{{ t.take("near", ["base - PART + HIDDEN + number_of(at, 4u * CHANNELS)"], "tag") }}
-{{ t.take("word", places("base - PART + STREAM", channels).split(","), "tag") }}
+        let source = params.blocks[block - 1u].part * PART;
+        let source_tag = params.blocks[block - 1u].tag;
+{{ t.take("near", ["source + HIDDEN + number_of(at, 4u * CHANNELS)"], "source_tag") }}
+{{ t.take("word", places("source + STREAM", channels).split(","), "source_tag") }}
 {% for n in range((channels + threads - 1) // threads) %}
         v{{ n }} = untagged(word{{ n }});
 {% endfor %}
     }
-{{ c.norm(dtype, channels, threads, teams, trace, "params[block].ln_1_offset") }}
+{{ c.norm(dtype, channels, threads, teams, trace, "params.blocks[block].ln_1_offset") }}
 {{ c.product(dtype, channels, lanes, rows.qkv) }}
     if (lane < {{ rows.qkv }}u && out < 3u * CHANNELS) {
         let value = rounded(y + bias);
@@ -54,7 +58,7 @@ fn qkv(block: u32, at: u32, row: u32, thread: u32, team: u32, lane: u32) {
 {{ c.of_block(blocks, "            cache_@[place][out % 4u] = value;\n") }}
         }
 {% if trace %}
-        keep(block, params[block].qkv_offset + row * 3u * CHANNELS + out, value);
+        keep(block, params.blocks[block].qkv_offset + row * 3u * CHANNELS + out, value);
 {% endif %}
     }
 }
@@ -70,8 +74,8 @@ fn attn_proj(block: u32, at: u32, row: u32, thread: u32, team: u32, lane: u32) {
         let after = rounded(before + value);
         hand_on(base + MID + out, after, tag);
 {% if trace %}
-        keep(block, params[block].attn_proj_offset + row * CHANNELS + out, value);
-        keep(block, params[block].resid_mid_offset + row * CHANNELS + out, after);
+        keep(block, params.blocks[block].attn_proj_offset + row * CHANNELS + out, value);
+        keep(block, params.blocks[block].resid_mid_offset + row * CHANNELS + out, after);
 {% endif %}
     }
 }
@@ -83,15 +87,15 @@ fn fc(block: u32, at: u32, row: u32, thread: u32, team: u32, lane: u32) {
 {% for n in range((channels + threads - 1) // threads) %}
     let v{{ n }} = untagged(word{{ n }});
 {% endfor %}
-{{ c.norm(dtype, channels, threads, teams, trace, "params[block].ln_2_offset") }}
+{{ c.norm(dtype, channels, threads, teams, trace, "params.blocks[block].ln_2_offset") }}
 {{ c.product(dtype, channels, lanes, rows.fc) }}
     if (lane < {{ rows.fc }}u && out < 4u * CHANNELS) {
         let value = y + bias;
         let after = rounded(gelu(value));
         hand_on(base + HIDDEN + out, after, tag);
 {% if trace %}
-        keep(block, params[block].fc_offset + row * 4u * CHANNELS + out, value);
-        keep(block, params[block].gelu_offset + row * 4u * CHANNELS + out, after);
+        keep(block, params.blocks[block].fc_offset + row * 4u * CHANNELS + out, value);
+        keep(block, params.blocks[block].gelu_offset + row * 4u * CHANNELS + out, after);
 {% endif %}
     }
 }
@@ -110,14 +114,14 @@ fn mlp_proj(block: u32, at: u32, row: u32, thread: u32, team: u32, lane: u32) {
     if (lane < {{ rows.mlp_proj }}u && out < CHANNELS) {
         let value = y + bias;
         let after = rounded(before + value);
-        if (block == {{ blocks - 1 }}u) {
+        if (block == params.first + params.count - 1u) {
             x_out[out] = after;
         } else {
             hand_on(base + STREAM + out, after, tag);
         }
 {% if trace %}
-        keep(block, params[block].mlp_proj_offset + row * CHANNELS + out, value);
-        keep(block, params[block].resid_post_offset + row * CHANNELS + out, after);
+        keep(block, params.blocks[block].mlp_proj_offset + row * CHANNELS + out, value);
+        keep(block, params.blocks[block].resid_post_offset + row * CHANNELS + out, after);
 {% endif %}
     }
 }

@@ -1,5 +1,6 @@
 {# A tile of the pyramid: 8 x 8 blocks of the finest level, and the blocks above them that are 2, 4 and 8 times as wide.
-   One thread makes a whole tile: on software adapters a barrier would cost more than everything else.
+   together: a workgroup of 64 threads makes a tile, each of them a block of the finest level. Otherwise one thread makes
+   a whole tile: on software adapters a barrier would cost more than everything else.
    Needs `pyramid`, a texture_storage_2d<r32uint, write>; BASE, the width of a finest block in units; and
    `fn block_key(low: vec2u, end: vec2u) -> u32`, the key of the values from `low` up to `end`, relative to the value in
    the tile's corner. #}
@@ -34,6 +35,35 @@ fn level_corner(level: u32) -> vec2u {
 fn store_block(level: u32, block: vec2u, key: u32) { textureStore(pyramid, level_corner(level) + block, vec4u(key)); }
 fn quarter(i: u32) -> vec2u { return vec2u(i % 2u, i / 2u); }
 
+// The key of the values whose cells contain a block of the finest level or are part of it. block: within the tile.
+fn key_at(block: vec2u) -> u32 {
+    let at = block * BASE;
+    return block_key(at >> part.shift, (at + BASE + (vec2u(1u) << part.shift) - 1u) >> part.shift);
+}
+
+{% if together %}
+var<workgroup> keys: array<u32, 64>; // of the blocks, those of a coarser block side by side
+
+// Writes all blocks of a tile. `corner` is the first tile of the placement, and `tile` is relative to it.
+fn make_tile(corner: vec2u, tile: vec2u, thread: u32) {
+    let half = tile * 2u + quarter(thread / 16u);
+    let pair = half * 2u + quarter(thread / 4u % 4u);
+    let block = pair * 2u + quarter(thread % 4u);
+    let key = key_at(block - tile * 8u);
+    store_block(0u, corner * 8u + block, key);
+    keys[thread] = key;
+{% for step, level, place in [(1, 1, "corner * 4u + pair"), (4, 2, "corner * 2u + half"), (16, 3, "corner + tile")] %}
+    workgroupBarrier();
+    if (thread % {{ 4 * step }}u == 0u) {
+        let coarser = max(
+            max(keys[thread], keys[thread + {{ step }}u]), max(keys[thread + {{ 2 * step }}u], keys[thread + {{ 3 * step }}u])
+        );
+        store_block({{ level }}u, {{ place }}, coarser);
+        keys[thread] = coarser;
+    }
+{% endfor %}
+}
+{% else %}
 // Writes all blocks of a tile. `corner` is the first tile of the placement, and `tile` is relative to it.
 fn make_tile(corner: vec2u, tile: vec2u) {
     var whole = NO_CELL;
@@ -45,9 +75,7 @@ fn make_tile(corner: vec2u, tile: vec2u) {
             var pair_key = NO_CELL;
             for (var k = 0u; k < 4u; k++) {
                 let block = pair * 2u + quarter(k);
-                let at = (block - tile * 8u) * BASE;
-                // The values whose cells the block contains or is part of.
-                let key = block_key(at >> part.shift, (at + BASE + (vec2u(1u) << part.shift) - 1u) >> part.shift);
+                let key = key_at(block - tile * 8u);
                 store_block(0u, corner * 8u + block, key);
                 pair_key = max(pair_key, key);
             }
@@ -59,3 +87,4 @@ fn make_tile(corner: vec2u, tile: vec2u) {
     }
     store_block(3u, corner + tile, whole);
 }
+{% endif %}
