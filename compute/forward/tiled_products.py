@@ -19,7 +19,7 @@ from .edit_points import edited
 from .product import Product, cache_values, norm_values
 from .rows_program import RowsProgram
 from .stages import Stage, products_of
-from .tiling import FewRows, Tiling, tiling_of
+from .tiling import FewRows, Limits, Tiling, tiling_of
 
 _BUFFERS = 9  # storage buffers of a product with everything that it can do
 # Multiply-adds after a norm: with more, to normalize in every workgroup takes longer than a dispatch.
@@ -115,7 +115,7 @@ class TiledProducts(RowsProgram):
 
     def _tiling(self, linear: Linear, rows: int) -> Tiling:
         outputs, inputs = linear.weight.shape
-        return tiling_of(rows, inputs, outputs, self._device.limits["max-compute-workgroup-storage-size"])
+        return tiling_of(rows, inputs, outputs, Limits.of(self._device))
 
     def _product(self, product: Product) -> list[Dispatch]:
         linear, storage = product.linear, self._storages[product.linear.weight.name]

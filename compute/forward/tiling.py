@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import TypeAlias
+
+import wgpu
 
 from compute.gpu.subgroups import NO_SUBGROUPS
 
@@ -46,57 +50,139 @@ class FewRows:
 
 @dataclass(frozen=True)
 class Tiles:
-    """A workgroup computes a tile in shared memory; `split` groups of its threads share the sum over the inputs.
+    """A workgroup computes a tile. `split` groups of `down` x `across` threads share the sum over the inputs.
 
-    tall: rows per thread, 2 or 4; split: 1 or 4.
+    tall, wide: rows and outputs of a thread; depth: inputs of a group per step, a multiple of 4; buffers: steps whose
+    inputs have workgroup memory at the same time. With two, a step needs one barrier instead of two.
     """
 
     tall: int
-    split: int
+    wide: int
+    down: int
+    across: int
+    split: int = 1
+    depth: int = 8
+    buffers: int = 2
     kernel = "forward/matmul_tiled"
 
     @property
     def rows(self) -> int:
         """Rows of a tile."""
-        return (16 if self.split == 1 else 8) * self.tall
+        return self.tall * self.down
 
     @property
     def outs(self) -> int:
         """Outputs of a tile."""
-        return 64 if self.split == 1 else 32
+        return self.wide * self.across
+
+    @property
+    def threads(self) -> int:
+        """Threads of a workgroup."""
+        return self.down * self.across * self.split
 
     @property
     def nbytes(self) -> int:
         """Bytes of workgroup memory."""
-        return 64 * self.split * (self.rows + self.outs + 8)
+        quads = self.depth // 4 * self.split
+        sums = self.split * self.down * (self.outs + (0 if self.outs % 8 else 4))
+        return 16 * self.buffers * (self.rows + self.outs) * (quads + (0 if quads % 2 else 1)) + 4 * sums
 
     def values(self, team: tuple[int, bool]) -> dict[str, int | bool]:
         """What the kernel is made for."""
-        return {"tall": self.tall, "split": self.split}
+        return {
+            "tall": self.tall, "wide": self.wide, "down": self.down, "across": self.across, "split": self.split,
+            "depth": self.depth, "buffers": self.buffers,
+        }  # fmt: skip
 
 
 Tiling: TypeAlias = FewRows | Tiles
 
 _SHORT = 64  # rows up to which tiles would leave a GPU waiting for weights
-_BUSY = 128  # workgroups that keep most GPUs busy
+_FEW_GROUPS = 128  # workgroups of few rows that keep most GPUs busy
 _EACH = 6  # outputs of a squad: more sums would not fit into a thread's registers beside the weights
 _THREADS = 256  # of a workgroup, at most
 
 
-def tiling_of(rows: int, inputs: int, outputs: int, workgroup_bytes: int) -> Tiling:
-    """The division of a product [rows, inputs] x [inputs, outputs] on an adapter with so much workgroup memory."""
+@dataclass(frozen=True)
+class Limits:
+    """Of a workgroup on an adapter."""
+
+    nbytes: int
+    threads: int
+
+    @classmethod
+    def of(cls, device: wgpu.GPUDevice) -> Limits:
+        """Those of a device."""
+        return cls(
+            int(device.limits["max-compute-workgroup-storage-size"]),
+            int(device.limits["max-compute-invocations-per-workgroup"]),
+        )
+
+    def allow(self, tiles: Tiles) -> bool:
+        """True when a workgroup can compute these tiles."""
+        return tiles.nbytes <= self.nbytes and tiles.threads <= self.threads
+
+
+# Of the GPUs that the choice is made for. One of another size still gets enough tiles, if less evenly.
+_PROCESSORS = 128
+_LOADED = 20  # bytes that a processor can load from the cache of the GPU per cycle
+_MULTIPLIED = 128  # multiply-adds of a processor per cycle
+_START = 2500  # cycles until the first values have arrived, and to store the results
+_STEP = 32  # inputs of all groups per step
+_BUSY = 256  # threads whose work hides what others wait for
+# Rows and outputs of a thread: the share of its multiply-adds that a processor achieves, which is limited by the loads
+# from workgroup memory, and the most threads for which it has enough registers.
+_THREAD_TILES = {(8, 8): (0.8, 448), (4, 8): (0.65, 640), (8, 4): (0.65, 640), (4, 4): (0.5, 1024)}
+
+
+@cache
+def tiling_of(rows: int, inputs: int, outputs: int, limits: Limits) -> Tiling:
+    """The division of a product [rows, inputs] x [inputs, outputs]."""
     if rows <= _SHORT:
-        return _few(rows, inputs, outputs, workgroup_bytes)
-    for tiling in (Tiles(4, 1), Tiles(2, 1), Tiles(4, 4), Tiles(2, 4)):
-        tiles = -(-rows // tiling.rows) * -(-outputs // tiling.outs)
-        if tiles >= _BUSY and tiling.nbytes <= workgroup_bytes:
-            return tiling
-    return Tiles(4, 4) if Tiles(4, 4).nbytes <= workgroup_bytes else Tiles(2, 4)
+        return _few(rows, inputs, outputs, limits.nbytes)
+    return min(_candidates(rows, outputs, limits), key=lambda tiles: _cycles(tiles, rows, inputs, outputs))
+
+
+def _candidates(rows: int, outputs: int, limits: Limits) -> Iterator[Tiles]:
+    """Tiles whose number is just below a multiple of the processors, so that the last ones have no fewer."""
+    for (tall, wide), (_, most_threads) in _THREAD_TILES.items():
+        for down in (4, 8, 16):
+            tiles_down = -(-rows // (tall * down))
+            for waves in (1, 2, 3, 4):
+                tiles_across = max(1, _PROCESSORS * waves // tiles_down)
+                across = min(32, max(4, -(-outputs // (wide * tiles_across))))
+                for split in (1, 2, 4, 8):
+                    tiles = _in_memory(Tiles(tall, wide, down, across, split), limits)
+                    if tiles is not None and tiles.threads <= most_threads:
+                        yield tiles
+
+
+def _in_memory(tiles: Tiles, limits: Limits) -> Tiles | None:
+    """With the longest steps for which there is workgroup memory."""
+    for buffers in (2, 1):
+        for depth in (16, 8, 4):
+            found = replace(tiles, depth=depth, buffers=buffers)
+            if depth * tiles.split <= _STEP and limits.allow(found):
+                return found
+    return None
+
+
+def _cycles(tiles: Tiles, rows: int, inputs: int, outputs: int) -> float:
+    """What the busiest processor needs, estimated."""
+    count = -(-rows // tiles.rows) * -(-outputs // tiles.outs)
+    each = -(-count // _PROCESSORS)
+    speed, _ = _THREAD_TILES[tiles.tall, tiles.wide]
+    busy = min(1.0, each * tiles.threads / _BUSY)
+    area = tiles.rows * tiles.outs
+    multiplied = area * inputs / (_MULTIPLIED * speed * busy)
+    loaded = (4 * tiles.rows + 2 * tiles.outs) * inputs / _LOADED
+    added_up = 2 * area * tiles.split / 32
+    return _START + each * (max(multiplied, loaded) + 0.2 * min(multiplied, loaded) + added_up)
 
 
 def _few(rows: int, inputs: int, outputs: int, workgroup_bytes: int) -> FewRows:
-    """About `_BUSY` workgroups: each loads all of x, so more of them would load it more often."""
-    wanted = outputs * -(-rows // 16) // _BUSY  # outputs of a workgroup
+    """About `_FEW_GROUPS` workgroups: each loads all of x, so more of them would load it more often."""
+    wanted = outputs * -(-rows // 16) // _FEW_GROUPS  # outputs of a workgroup
     squads = max(1, min(4, round(wanted / _EACH)))
     loads = -(-inputs // (4 * 32)) * 32  # of an output, rounded up to whole subgroups
     while True:

@@ -137,4 +137,4 @@ def checks(gpu: Gpu) -> Iterator[Check]:
         yield normed(gpu, kind, 300, 21, tiling, shards=(9,), subgroups=kind != "layer without shift")
     yield normed(gpu, "layer", 264, 20, replace(tiling, wide=True), dtype="bf16", kept=False)
     yield stored(gpu, packed(3, 3, 12, by_head=True), tiling)
-    yield stored(gpu, packed(6, 2, 12), Tiles(2, 1))
+    yield stored(gpu, packed(6, 2, 12), Tiles(2, 4, 8, 5))

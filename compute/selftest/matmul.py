@@ -224,11 +224,15 @@ def checks(gpu: Gpu) -> Iterator[Check | Skipped]:
     yield product(gpu, Product(36, 250, 16, "buffer", "f32", shards=(33, 166), trace=False, per_thread=4))
     yield product(gpu, Product(36, 100, 1, "buffer", "f32", trace=False))
     yield product(gpu, Product(36, 20, 16, "buffer", "f32", "relu", valid=5))
-    yield product(gpu, Product(36, 100, 33, "buffer", "f16", shards=(33, 66, 99), tiling=Tiles(2, 1)))
-    yield product(gpu, Product(20, 36, 70, "buffer", "f32", "relu", bias=False, valid=65, tiling=Tiles(4, 1)))
-    yield product(gpu, Product(100, 20, 16, "buffer", "bf16", "residual", bias=False, valid=5, tiling=Tiles(2, 1)))
-    yield product(gpu, Product(100, 36, 37, "buffer", "bf16", "residual", valid=35, tiling=Tiles(4, 4)))
-    yield product(gpu, Product(132, 40, 18, "buffer", "f16", bias=False, shards=(33,), tiling=Tiles(2, 4)))
+    yield product(gpu, Product(36, 100, 33, "buffer", "f16", shards=(33, 66, 99), tiling=Tiles(4, 4, 8, 8, depth=16)))
+    yield product(gpu, Product(20, 36, 70, "buffer", "f32", "relu", bias=False, valid=65, tiling=Tiles(8, 4, 8, 4, 2)))
+    yield product(
+        gpu, Product(100, 20, 16, "buffer", "bf16", "residual", bias=False, valid=5, tiling=Tiles(2, 4, 8, 5, 4))
+    )
+    yield product(
+        gpu, Product(100, 36, 37, "buffer", "bf16", "residual", valid=35, tiling=Tiles(4, 4, 4, 3, 4, buffers=1))
+    )
+    yield product(gpu, Product(132, 40, 18, "buffer", "f16", bias=False, shards=(33,), tiling=Tiles(4, 8, 4, 3, 2, 4)))
     for subgroups in (True, False):
         case = Product(300, 21, 20, "buffer", "bf16", "residual", valid=19, shards=(9,), tiling=FewRows(16, 4, 64))
         yield product(gpu, replace(case, subgroups=subgroups))
@@ -249,7 +253,9 @@ def _quantized(gpu: Gpu) -> Iterator[Check]:
         yield product(gpu, Product(inputs, 21, 1, kind, dtype))
         yield product(gpu, Product(inputs, 37, 4, kind, dtype, "residual", valid=3, per_thread=2))
         inputs = block.values * (1 if block.super_blocks else 3)
-        yield product(gpu, Product(inputs, 70, 20, "buffer", dtype, shards=(33,), valid=19, tiling=Tiles(2, 1)))
+        yield product(
+            gpu, Product(inputs, 70, 20, "buffer", dtype, shards=(33,), valid=19, tiling=Tiles(4, 4, 4, 8, 2))
+        )
     yield head_rows(gpu, 96, 70, 20, "q8_0", shards=(33,))
     yield head_rows(gpu, 256, 70, 20, "q6_k", shards=(33,))
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from compute.forward.tiling import FewRows, Tiles, Tiling, tiling_of
+from compute.forward.tiling import FewRows, Limits, Tiles, Tiling, tiling_of
 from compute.gpu.kernels import Kernel
 from compute.selftest.attention import attention, chunks_of
 from compute.selftest.check import difference
@@ -61,7 +61,11 @@ def test_matmul_without_trace(gpu: Gpu) -> None:
     assert_ok(product(gpu, Product(36, 100, 1, "texture", "bf16", bias=False, trace=False)))
 
 
-TILINGS = [Tiles(2, 1), Tiles(4, 1), Tiles(2, 4), Tiles(4, 4), FewRows(16, 4, 64), FewRows(8, 2, 32)]
+LIMITS = Limits(49152, 1024)  # of NVIDIA's GPUs
+TILINGS = [
+    Tiles(2, 4, 8, 5), Tiles(4, 4, 16, 3, depth=16), Tiles(4, 8, 4, 3, 2, depth=4), Tiles(8, 4, 4, 4, 4, buffers=1),
+    Tiles(8, 8, 4, 3, 2, depth=4), FewRows(16, 4, 64), FewRows(8, 2, 32),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("tiling", TILINGS, ids=str)
@@ -92,7 +96,7 @@ def test_products_of_norms(gpu: Gpu, kind: str, tiling: FewRows) -> None:
     assert_ok(normed(gpu, kind, 268, 21, tiling, shards=(9,), subgroups=tiling.squads == 1, kept=tiling.rows != 8))
 
 
-@pytest.mark.parametrize("tiling", [FEW[0], Tiles(2, 1), Tiles(4, 4)], ids=str)
+@pytest.mark.parametrize("tiling", [FEW[0], Tiles(2, 4, 8, 5), Tiles(4, 4, 8, 4, 4)], ids=str)
 @pytest.mark.parametrize("attention_of", [(3, 3, 12, True), (6, 2, 20, False)])
 def test_products_that_store_keys_and_values(
     gpu: Gpu, tiling: Tiling, attention_of: tuple[int, int, int, bool]
@@ -101,27 +105,43 @@ def test_products_that_store_keys_and_values(
     assert_ok(stored(gpu, packed(heads, kv_heads, size, by_head=by_head), tiling))
 
 
-@pytest.mark.parametrize("inputs", [260, 1028])
-def test_split_tiles_over_many_inputs(gpu: Gpu, inputs: int) -> None:
-    assert_ok(product(gpu, Product(inputs, 70, 40, "buffer", "f16", "residual", valid=37, tiling=Tiles(4, 4))))
+@pytest.mark.parametrize(("inputs", "split"), [(260, 4), (1024, 4), (1032, 2), (1032, 1)])
+def test_tiles_over_many_inputs(gpu: Gpu, inputs: int, split: int) -> None:
+    # In steps that are full or not, of pairs of quads or single ones, by groups of threads or a single one.
+    tiling = Tiles(4, 4, 8, 4, split)
+    assert_ok(product(gpu, Product(inputs, 70, 40, "buffer", "f16", "residual", valid=37, tiling=tiling)))
 
 
-def test_the_tiling_fills_a_gpu_and_its_workgroup_memory() -> None:
-    assert tiling_of(16, 3072, 768, 1 << 15) == FewRows(16, 6, 256)
-    assert tiling_of(16, 768, 3072, 1 << 15) == FewRows(16, 6, 64, 4)
-    assert tiling_of(16, 768, 3072, 1 << 14) == FewRows(16, 6, 64, 3)
-    assert tiling_of(16, 36, 108, 1 << 15) == FewRows(16, 6, 32)
-    assert tiling_of(256, 768, 50304, 1 << 15) == Tiles(4, 1)
-    assert tiling_of(256, 3072, 768, 1 << 15) == Tiles(4, 4)
-    assert tiling_of(256, 3072, 768, 16384) == Tiles(2, 4)
-    assert tiling_of(65, 768, 2304, 16384) == Tiles(2, 4)
-    assert Tiles(2, 4).nbytes <= 16384 < Tiles(4, 4).nbytes <= 1 << 15
+def test_few_rows_have_no_tiles() -> None:
+    assert tiling_of(16, 3072, 768, LIMITS) == FewRows(16, 6, 256)
+    assert tiling_of(16, 768, 3072, LIMITS) == FewRows(16, 6, 64, 4)
+    assert tiling_of(16, 768, 3072, Limits(1 << 14, 256)) == FewRows(16, 6, 64, 3)
+    assert tiling_of(16, 36, 108, LIMITS) == FewRows(16, 6, 32)
+
+
+@pytest.mark.parametrize("limits", [LIMITS, Limits(1 << 15, 1024), Limits(1 << 14, 256)], ids=str)
+@pytest.mark.parametrize("rows", [65, 256, 1024])
+@pytest.mark.parametrize(("inputs", "outputs"), [(36, 100), (768, 2304), (768, 3072), (1600, 4800), (768, 50304)])
+def test_the_tiling_fills_a_gpu_within_its_limits(inputs: int, outputs: int, rows: int, limits: Limits) -> None:
+    tiling = tiling_of(rows, inputs, outputs, limits)
+    assert isinstance(tiling, Tiles)
+    assert tiling.nbytes <= limits.nbytes
+    assert tiling.threads <= limits.threads
+    assert tiling.down in (4, 8) or tiling.down % 8 == 0
+    tiles = -(-rows // tiling.rows) * -(-outputs // tiling.outs)
+    assert inputs < 768 or tiles >= 96
+
+
+def test_tiles_of_prompts() -> None:
+    assert tiling_of(256, 768, 2304, LIMITS) == Tiles(8, 8, 8, 9, 4)
+    assert tiling_of(256, 3072, 768, LIMITS) == Tiles(4, 8, 8, 6, 8, depth=4)
+    assert tiling_of(1024, 768, 3072, LIMITS) == Tiles(8, 8, 16, 24)
 
 
 @pytest.mark.parametrize(("bias", "trace"), [(True, False), (False, True)])
 @pytest.mark.parametrize("epilogue", ["none", "gelu", "relu", "residual"])
 def test_tiled_matmul_with_every_epilogue(gpu: Gpu, epilogue: str, bias: bool, trace: bool) -> None:
-    for tiling in (Tiles(4, 1), Tiles(4, 4), FewRows(16, 4, 64)):
+    for tiling in (Tiles(4, 4, 4, 5), Tiles(4, 4, 8, 3, 2), FewRows(16, 4, 64)):
         case = Product(20, 36, 70, "buffer", "bf16", epilogue, bias=bias, trace=trace, valid=65, tiling=tiling)
         assert_ok(product(gpu, case))
 
