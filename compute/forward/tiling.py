@@ -127,12 +127,13 @@ class Limits:
 _PROCESSORS = 128
 _LOADED = 20  # bytes that a processor can load from the cache of the GPU per cycle
 _MULTIPLIED = 128  # multiply-adds of a processor per cycle
+_WAIT = 60  # cycles of a barrier
 _START = 2500  # cycles until the first values have arrived, and to store the results
-_STEP = 32  # inputs of all groups per step
+_STEP = 32  # inputs of all groups per step, or 8 of each
 _BUSY = 256  # threads whose work hides what others wait for
 # Rows and outputs of a thread: the share of its multiply-adds that a processor achieves, which is limited by the loads
 # from workgroup memory, and the most threads for which it has enough registers.
-_THREAD_TILES = {(8, 8): (0.8, 448), (4, 8): (0.65, 640), (8, 4): (0.65, 640), (4, 4): (0.5, 1024)}
+_THREAD_TILES = {(8, 8): (0.8, 384), (4, 8): (0.65, 640), (8, 4): (0.65, 640), (4, 4): (0.5, 1024)}
 
 
 @cache
@@ -158,11 +159,11 @@ def _candidates(rows: int, outputs: int, limits: Limits) -> Iterator[Tiles]:
 
 
 def _in_memory(tiles: Tiles, limits: Limits) -> Tiles | None:
-    """With the longest steps for which there is workgroup memory."""
-    for buffers in (2, 1):
-        for depth in (16, 8, 4):
+    """With the longest steps for which there is workgroup memory, which count more than two buffers."""
+    for depth in (32, 16, 8, 4):
+        for buffers in (2, 1):
             found = replace(tiles, depth=depth, buffers=buffers)
-            if depth * tiles.split <= _STEP and limits.allow(found):
+            if depth * tiles.split <= max(_STEP, 8 * tiles.split) and limits.allow(found):
                 return found
     return None
 
@@ -176,8 +177,9 @@ def _cycles(tiles: Tiles, rows: int, inputs: int, outputs: int) -> float:
     area = tiles.rows * tiles.outs
     multiplied = area * inputs / (_MULTIPLIED * speed * busy)
     loaded = (4 * tiles.rows + 2 * tiles.outs) * inputs / _LOADED
+    waited = inputs / (tiles.depth * tiles.split) * (3 - tiles.buffers) * _WAIT
     added_up = 2 * area * tiles.split / 32
-    return _START + each * (max(multiplied, loaded) + 0.2 * min(multiplied, loaded) + added_up)
+    return _START + each * (max(multiplied, loaded) + 0.2 * min(multiplied, loaded) + waited + added_up)
 
 
 def _few(rows: int, inputs: int, outputs: int, workgroup_bytes: int) -> FewRows:

@@ -134,8 +134,9 @@ def test_the_tiling_fills_a_gpu_within_its_limits(inputs: int, outputs: int, row
 
 def test_tiles_of_prompts() -> None:
     assert tiling_of(256, 768, 2304, LIMITS) == Tiles(8, 8, 8, 9, 4)
-    assert tiling_of(256, 3072, 768, LIMITS) == Tiles(4, 8, 8, 6, 8, depth=4)
-    assert tiling_of(1024, 768, 3072, LIMITS) == Tiles(8, 8, 16, 24)
+    assert tiling_of(256, 768, 3072, LIMITS) == Tiles(8, 8, 8, 12, 4, buffers=1)
+    assert tiling_of(256, 3072, 768, LIMITS) == Tiles(4, 8, 8, 6, 8, buffers=1)
+    assert tiling_of(1024, 768, 3072, LIMITS) == Tiles(8, 8, 16, 24, depth=16, buffers=1)
 
 
 @pytest.mark.parametrize(("bias", "trace"), [(True, False), (False, True)])
