@@ -66,7 +66,7 @@ PRODUCTS_AND_ATTENTION = (
      lambda gpu: iter([matmul.product(gpu, matmul.Product(36, 20, 16, bias=False, tiling=Tiles(4, 4, 4, 8)))])),
     ("forward/matmul_tiled", "r < state.rows &&", "r <= state.rows &&",
      lambda gpu: iter([matmul.product(gpu, matmul.Product(36, 20, 16, valid=5, tiling=Tiles(4, 4, 4, 8)))])),
-    ("forward/matmul_tiled", "select(vec4u(0u), weight_pair", "select(vec4u(1u), weight_pair",
+    ("forward/matmul_tiled", "row * PACKS + pair]", "row * PACKS + pair / 2u]",
      lambda gpu: iter([matmul.product(gpu, matmul.Product(40, 20, 16, dtype="f16", tiling=Tiles(4, 4, 4, 8)))])),
     ("forward/matmul_tiled", "buffer = 1u - buffer", "buffer = 0u",
      lambda gpu: iter([matmul.product(gpu, matmul.Product(400, 64, 64, tiling=Tiles(4, 4, 16, 16)))])),
