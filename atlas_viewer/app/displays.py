@@ -60,6 +60,11 @@ class Displays:
         waiting = any(part.pending for part in parts)
         return self._strip.pending or self._unshown or self._map.pending or waiting
 
+    @property
+    def preparing(self) -> bool:
+        """True while Map is being opened."""
+        return self._map.opening
+
     def shown(self, model: ModelLike) -> Views:
         """What the views show: the passes of `model`, or the other side of a comparison."""
         return self._comparer.views(model)

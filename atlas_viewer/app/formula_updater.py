@@ -8,6 +8,8 @@ from atlas_viewer.state.formula_card import REST_S
 from atlas_viewer.state.reader_protocols import FormulaSource
 from atlas_viewer.state.state import State
 
+_END = object()
+
 
 class FormulaUpdater:
     """Connects a source of formulas to the state. Nothing here waits for the GPU."""
@@ -16,6 +18,7 @@ class FormulaUpdater:
         """source: None when there are no formulas, as in a recording without its model."""
         self._source, self._state = source, state
         self._warming: Iterator[None] | None = None
+        self._warm = source is None  # every kind of formula has run once
         self._now, self._settled = 0.0, False
         state.formula.clear()
         # Where the formula is there at once, so is the card: in the first frame in which the mouse stands still.
@@ -27,6 +30,11 @@ class FormulaUpdater:
         if self._source is None or not self._state.ui.formulas:
             return False
         return self._source.pending or self._state.formula.waits(self._now)
+
+    @property
+    def preparing(self) -> bool:
+        """True until every kind of formula has run once, which begins when no run is in progress."""
+        return self._state.ui.formulas and not self._warm
 
     def passed(self) -> None:
         """Take note that a new pass is complete."""
@@ -51,8 +59,9 @@ class FormulaUpdater:
             return
         if idle and self._warming is None:
             self._warming = source.warming()
-        if self._warming is not None and card.wanted is None:
-            next(self._warming, None)  # a kernel per frame, before anybody waits for it
+        if self._warming is not None and not self._warm and card.wanted is None:
+            # A kernel per frame, before anybody waits for it.
+            self._warm = next(self._warming, _END) is _END
 
     def ask(self) -> None:
         """Request what the panels of this frame want, if the tensors belong to one whole pass."""

@@ -39,6 +39,11 @@ class InspectionUpdater:
             return True
         return self.tensor_reader.pending or (self._settled and self._inspection.watched != self._asked)
 
+    @property
+    def preparing(self) -> bool:
+        """True while kernels are being compiled that panels will need."""
+        return self._formulas.preparing
+
     def mapping_changed(self) -> bool:
         """Pass on a changed color mapping; return True if the strip must be repainted."""
         mapping = view_colors(self._state)

@@ -34,6 +34,7 @@ from .recording_controls import RecordingControls
 from .run_controller import RunController
 from .screenshot import FrameReadback, Pictures
 from .tensor_saving import TensorSaving
+from .tour_waits import reached
 
 if TYPE_CHECKING:
     from .playback_switch import PlaybackSwitch
@@ -144,6 +145,11 @@ class Viewer:
             # Otherwise the frame would show a picture of the old size, or none.
             repeat_frame(self._panels)
             self._repeats = self._displays.draw()
+
+    @property
+    def preparing(self) -> bool:
+        """True while frames load or compile what later ones use: the model, Map, kernels of formulas."""
+        return self.updater is None or self.updater.preparing or self._displays.preparing
 
     # -- one frame
 
@@ -320,14 +326,9 @@ class Viewer:
             self.canvas.close()
 
     def _reached(self, step: dict[str, Any]) -> bool:
-        """True once the condition of a tour's `wait` step is met."""
-        run, controller = self.state.run, self.controller
-        if run is None or controller is None or self.state.requests:
-            return False
-        if step["wait"] == "writing":
-            return len(run.steps) >= int(step.get("steps", 1))
         waiting = self.updater is not None and self.updater.pending
-        return run.done and not (waiting or controller.pending or self._displays.pending or self._pictures.pending)
+        pending = waiting or self._displays.pending or self._pictures.pending
+        return reached(step, self.state, self.controller, pending=pending)
 
     def _on_close(self, _event: dict[str, Any]) -> None:
         """Release what would outlive the window: imgui's context with its fonts, the pictures and the scene."""

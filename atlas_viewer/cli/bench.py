@@ -32,13 +32,13 @@ from compute.weights.model_tokenizer import tokenizer_of
 
 from . import bench_map
 from .bench_table import changes_json, table
+from .bench_window import LiveWindow, check, settle
 from .output_paths import check_target
 from .parser import DEFAULT_PROMPT
 from .shared import load_options, model_spec, rounded
 
 _SHOWN_TOKENS = 16  # length of the run that the frames show
 _FRAMES = 60
-_SETTLING = 5  # frames until tables and panels have reached their final sizes
 _TRACED_CONTEXT = 384  # context of the traced engine: the main context plus half a run
 
 
@@ -172,13 +172,15 @@ def _traced(
     shown = workbench.start(shown.prompt, shown.options)
     shown.run()
     frame = frame_ms(workbench, shown, arguments.size, budget)
+    host = frame_host_ms(workbench, shown, arguments.size, budget)
     _report_progress("map")
-    maps, map_counts = bench_map.measure(workbench, engine, shown.prompt, arguments.size, budget)
+    maps, map_counts = bench_map.measure(workbench, shown, arguments.size, budget)
     counts |= {
         "decode_with_atlas": decode.counts,
         "atlas": atlas.counts,
         "statistics": measured.counts,
         "frame": frame.counts,
+        "frame_host": host.counts,
         "map": map_counts,
     }
     return {
@@ -186,6 +188,7 @@ def _traced(
         "atlas_us": rounded(atlas.value),
         "statistics_us": rounded(measured.value),
         "frame_ms": rounded(frame.value),
+        "frame_host_ms": rounded(host.value),
         "frame_size": list(arguments.size),
         "map": maps,
     }
@@ -208,16 +211,30 @@ def frame_ms(workbench: ModelRunner, shown: Generation, size: tuple[int, int], b
         poll(shown.engine.device, wait=True)
         times.append(time.perf_counter() - start)
 
-    canvas.request_draw(timed)
-    while len(times) <= _SETTLING or (len(times) < _SETTLING + _FRAMES and sum(times[_SETTLING:]) < budget.seconds):
+    def frame() -> None:
         # The camera moves, because an unchanged view is not redrawn.
         state.camera.look_at(2.0, 320 + len(times), 180)
         canvas.draw()
-        if viewer.failure is not None:
-            raise viewer.failure
+
+    canvas.request_draw(timed)
+    settle(viewer, frame)
+    times.clear()
+    while not times or (len(times) < _FRAMES and sum(times) < budget.seconds):
+        frame()
+        check(viewer)
     canvas.close()
-    kept = times[_SETTLING:]
-    return Figure(1e3 * statistics.median(kept), len(kept), 1)
+    return Figure(1e3 * statistics.median(times), len(times), 1)
+
+
+def frame_host_ms(workbench: ModelRunner, shown: Generation, size: tuple[int, int], budget: Budget) -> Figure:
+    """Milliseconds that the host spends per frame while a run generates, 60 times per second. Blocks.
+
+    shown: a generation that has ended. The window shows its default panels, and no frame waits for the GPU.
+    """
+    window = LiveWindow(workbench, shown, size)
+    live = window.measure(budget, paced=True)
+    window.close()
+    return Figure(1e3 * statistics.median(live.host), live.frames, 1)
 
 
 def _report_progress(what: str) -> None:

@@ -30,6 +30,7 @@ def table(result: dict[str, Any], before: Mapping[str, Any] | None = None) -> st
         ("atlas", f"{_shown(result['atlas_us']):>9}  us"),
         ("statistics", f"{_shown(result['statistics_us']):>9}  us for a new row of every tensor"),
         ("frame", f"{_shown(result['frame_ms']):>9}  ms at {width} x {height}"),
+        ("  host", f"{_shown(result['frame_host_ms']):>9}  ms of the host while generating"),
         *_map_rows(result["map"], width, height),
         ("memory", f"{_shown(result['peak_host_mb']):>9}  MB of host memory at peak"),
         ("", f"{_shown(result['gpu_mb']):>9}  MB of GPU memory, untraced"),

@@ -76,10 +76,15 @@ class MapDisplay:
         if not self.visible:
             return False
         if self._maps is None:
-            return self._refused is None and not self._no_source
+            return self.opening
         if self._state.map.flight is not None:
             return True
         return self._stale or self._maps.center_pending or self._state.map.changed_ago < GLOW
+
+    @property
+    def opening(self) -> bool:
+        """True while the panel is visible and the map is loading."""
+        return self.visible and self._maps is None and self._refused is None and not self._no_source
 
     @property
     def _glows(self) -> bool:

@@ -43,8 +43,8 @@ SHORT = Budget(seconds=0.05, longest=10.0, warm_up=0.01)
 FIELDS = {
     "adapter", "model", "weights", "path", "layout", "context", "prefill_tokens", "prefill_ms", "prefill",
     "decode_tokens_per_second", "decode", "decode_gpu_us_per_token", "decode_host_us_per_token", "load_host_mb",
-    "gpu_mb", "counts", "decode_with_atlas_tokens_per_second", "atlas_us", "statistics_us", "frame_ms", "frame_size",
-    "map", "peak_host_mb", "proved",
+    "gpu_mb", "counts", "decode_with_atlas_tokens_per_second", "atlas_us", "statistics_us", "frame_ms", "frame_host_ms",
+    "frame_size", "map", "peak_host_mb", "proved",
 }  # fmt: skip
 
 
@@ -118,13 +118,17 @@ def test_json_has_every_figure(report: dict[str, Any]) -> None:
 def test_counts_are_reported(report: dict[str, Any]) -> None:
     counts = report["counts"]
     assert counts.keys() == {
-        "prefill", "decode", "decode_gpu", "decode_host", "decode_with_atlas", "atlas", "statistics", "frame", "map"
+        "prefill", "decode", "decode_gpu", "decode_host", "decode_with_atlas", "atlas", "statistics", "frame",
+        "frame_host", "map",
     }  # fmt: skip
     assert counts["prefill"].keys() == counts["decode"].keys() == {"16", "20"}
     assert counts["prefill"]["16"]["tokens"] == 16
     measured = report["decode_gpu_us_per_token"] is not None
     assert (counts["decode_gpu"]["repeats"] > 0) == measured
-    for count in (*counts["prefill"].values(), *counts["decode"].values(), counts["decode_host"], counts["frame"]):
+    for count in (*counts["prefill"].values(), *counts["decode"].values(), counts["decode_host"]):
+        assert count["repeats"] >= 1
+        assert count["tokens"] >= 1
+    for count in (counts["frame"], counts["frame_host"]):
         assert count["repeats"] >= 1
         assert count["tokens"] >= 1
     maps = dict(counts["map"])
