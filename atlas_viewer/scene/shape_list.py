@@ -43,15 +43,15 @@ class ShapeList:
         else:
             half = nothing
         around = -half - line
-        sides = (
+        parts = np.empty((4, 8, len(boxes)))
+        parts[:] = (
             (x, y, wide, nothing, around, around, 2 * (half + line), line),
             (x, y + high, wide, nothing, around, half, 2 * (half + line), line),
             (x, y, nothing, high, around, -half, line, 2 * half),
             (x + wide, y, nothing, high, half, -half, line, 2 * half),
         )
-        for side in sides:
-            parts = np.stack(side, axis=1)
-            self._quads(parts[:, :4], parts[:, 4:], color, alpha)
+        sides = parts.transpose(0, 2, 1).reshape(-1, 8)
+        self._quads(sides[:, :4], sides[:, 4:], color, alpha)
 
     def polygon(self, points: Sequence[tuple[float, float]], color: Rgb, alpha: float) -> None:
         """A filled convex polygon."""
@@ -81,11 +81,12 @@ class ShapeList:
         """Boxes whose corners are the sums of corners of boxes on the plane and of boxes in pixels."""
         corners = np.empty((len(plane), 6, 4), np.float32)
         for at, boxes in ((0, plane), (2, pixels)):
-            edges_x = np.stack([boxes[:, 0], boxes[:, 0] + boxes[:, 2]], axis=1)
-            edges_y = np.stack([boxes[:, 1], boxes[:, 1] + boxes[:, 3]], axis=1)
-            corners[:, :, at], corners[:, :, at + 1] = edges_x[:, _ACROSS], edges_y[:, _DOWN]
+            corners[:, :, at] = boxes[:, :1] + boxes[:, 2:3] * _ACROSS
+            corners[:, :, at + 1] = boxes[:, 1:2] + boxes[:, 3:] * _DOWN
         self._add(corners.reshape(-1, 4), color, alpha)
 
     def _add(self, corners: np.ndarray, color: Rgb, alpha: float) -> None:
         self._corners.append(corners)
-        self._colors.append(np.tile(np.array([*color, alpha], np.float32), (len(corners), 1)))
+        colors = np.empty((len(corners), 4), np.float32)
+        colors[:] = *color, alpha
+        self._colors.append(colors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 from dataclasses import dataclass
 
@@ -49,6 +50,7 @@ class Ruler:
     height: float
 
 
+@functools.lru_cache(4096)
 def text_width(text: str, size: int) -> float:
     """Width of a text in pixels; East Asian letters are twice as wide as others."""
     wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
