@@ -13,6 +13,8 @@ from typing import Any
 
 from imgui_bundle import ImVec2, imgui
 
+_UNDER_MOUSE = int(imgui.HoveredFlags_.allow_when_disabled | imgui.HoveredFlags_.no_nav_override)
+
 
 @dataclass(frozen=True)
 class WidgetRect:
@@ -53,8 +55,7 @@ def begin_frame() -> None:
 
 def note_help(text: str) -> None:
     """Remember `text` as the help for the last item, if the mouse is over it."""
-    flags = imgui.HoveredFlags_
-    if text and imgui.is_item_hovered(flags.allow_when_disabled | flags.no_nav_override):
+    if text and imgui.is_item_hovered(_UNDER_MOUSE):
         _mouse.help = text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from types import ModuleType
 
@@ -216,6 +217,7 @@ def _bring_to_front(ui: UiState, focused: str) -> None:
     ui.front = ui.raised = ""
 
 
+@functools.cache
 def _flags(panel: ModuleType) -> int:
     # Otherwise, of the panels that appear together at the start, the last would come to the front of its area.
     flags = imgui.WindowFlags_.no_collapse | imgui.WindowFlags_.no_focus_on_appearing
@@ -224,4 +226,4 @@ def _flags(panel: ModuleType) -> int:
     if panel in _VIEWS:
         flags |= imgui.WindowFlags_.no_scrollbar | imgui.WindowFlags_.no_scroll_with_mouse
         flags |= imgui.WindowFlags_.no_nav_inputs  # its arrow keys move cells
-    return flags
+    return int(flags)

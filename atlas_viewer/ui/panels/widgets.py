@@ -10,6 +10,9 @@ from atlas_viewer.state.quoting import quoted
 from atlas_viewer.ui import file_dialogs, theme, widget_tracking
 from compute.io.escape import escaped
 
+# Ignore keyboard focus: it stays on a widget for a long time, and a tooltip would cover its surroundings.
+_RESTING = int(imgui.HoveredFlags_.for_tooltip | imgui.HoveredFlags_.no_nav_override)
+
 __all__ = [
     "beside",
     "browse_button",
@@ -112,10 +115,7 @@ def browse_width() -> float:
 
 def hovered_still() -> bool:
     """True while the mouse rests on the last item, unless it is being typed into or dragged."""
-    flags = imgui.HoveredFlags_
-    # Ignore keyboard focus: it stays on a widget for a long time, and a tooltip would cover its surroundings.
-    resting = imgui.is_item_hovered(flags.for_tooltip | flags.no_nav_override)
-    return bool(resting and not imgui.is_item_active())
+    return bool(imgui.is_item_hovered(_RESTING) and not imgui.is_item_active())
 
 
 def tooltip(text: str) -> None:
