@@ -156,7 +156,7 @@ class Timer:
         return float(last - first) * float(period) * 1e-9
 
 
-_PIECE = 16  # dispatches, which take about 0.1 ms to encode
+_PIECE = 16  # dispatches of the first piece, which take about 0.1 ms to encode; each next one has twice as many
 
 
 class ComputeEncoder:
@@ -171,12 +171,13 @@ class ComputeEncoder:
 
         timer: measures them, as one compute pass. early: the GPU may begin while the others are being encoded.
         """
-        if early:
-            while len(dispatches) > _PIECE:
-                self._run(dispatches[:_PIECE], None)
-                self.submit()
-                self._encoder = self._device.create_command_encoder()
-                dispatches = dispatches[_PIECE:]
+        piece = _PIECE
+        while early and len(dispatches) > piece:
+            self._run(dispatches[:piece], None)
+            self.submit()
+            self._encoder = self._device.create_command_encoder()
+            dispatches = dispatches[piece:]
+            piece *= 2
         self._run(dispatches, timer)
 
     def _run(self, dispatches: Sequence[Dispatch], timer: Timer | None) -> None:
