@@ -104,9 +104,10 @@ class Engine:
         memory = self._memory.twin(context)
         shared, rates = memory.shared, self._programs.prefill_seconds
         sampler = Sampler(memory.kernels, memory.config.vocabulary, shared.state, shared.logits, shared.history)
-        many = tuple(memory.program(type(one), one.rows, one.team) for one in self._programs.prefill)
+        used = self._programs.prefill[: 1 + self._programs.index(context)]
+        many = tuple(memory.program(type(one), one.rows, one.team) for one in used)
         one = memory.program(RowsProgram, 1)
-        return Engine(memory, sampler, ProgramChoice(self._programs.path, one, many, rates[-1], rates))
+        return Engine(memory, sampler, ProgramChoice(self._programs.path, one, many, rates[-1], rates[: len(many)]))
 
     def pace(self) -> Pace:
         """A pace that knows how fast programs for many rows are, without a limit yet."""

@@ -18,7 +18,7 @@ from .pass_plan import state_of
 from .program import Program
 from .rows_program import RowsProgram
 from .team_program import TeamProgram
-from .tiled_program import CHUNKS, TiledProgram, tiled_rows
+from .tiled_program import CHUNKS, TiledProgram
 
 Found: TypeAlias = "tuple[str, Program, tuple[RowsProgram, ...]]"
 
@@ -72,7 +72,7 @@ def choose_team_programs(memory: ModelMemory, stage: str) -> Loading[Found]:
 
 def _prefill(memory: ModelMemory, team: tuple[int, bool]) -> tuple[RowsProgram, ...]:
     """For short prompts, which are divided differently, and for long ones."""
-    sizes = sorted({min(rows, tiled_rows(memory.context)) for rows in CHUNKS})
+    sizes = sorted({min(rows, memory.chunk) for rows in CHUNKS})
     return tuple(memory.program(TiledProgram, rows, team) for rows in sizes)
 
 

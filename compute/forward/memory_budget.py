@@ -16,7 +16,9 @@ from compute.weights.weight_types import weight_bytes
 
 from .activation_buffers import kept_columns
 
-_OTHERS = 64 << 20  # bytes: staging, scratch, pictures, pipelines
+_OTHERS = 64 << 20  # bytes: staging, scratch of short chunks, pictures, pipelines
+_SHORT_CHUNK, _LONG_CHUNK = 256, 1024  # rows
+_SCRATCH_SHARE = 16  # of the free memory, as a divisor: that much may go to the scratch of a long chunk
 
 
 def needed_bytes(description: Description, *, types: Mapping[str, str], context: int, trace: bool) -> int:
@@ -36,6 +38,25 @@ def context_bytes(description: Description, *, context: int, trace: bool) -> int
     caches = sum(8 * attention.key.columns for attention in description.attention) * context
     columns = sum(sum(section.values()) for section in kept_columns(description))
     return caches + (4 * context * columns if trace else 0)
+
+
+def chunk_rows(description: Description, context: int, free: int | None) -> int:
+    """Rows of the longest chunk of a prompt on a GPU: more than `_SHORT_CHUNK` only where memory is ample.
+
+    free: bytes beside the model, None when it is unknown.
+    """
+    rows = min(_LONG_CHUNK, -(-context // 16) * 16)
+    ample = free is not None and scratch_bytes(description, rows) <= free // _SCRATCH_SHARE
+    return rows if ample else min(rows, _SHORT_CHUNK)
+
+
+def scratch_bytes(description: Description, rows: int) -> int:
+    """GPU memory in bytes of the buffers that passes over chunks of up to `rows` rows compute in, at most.
+
+    Blocks follow one another in the same buffers. Those of short chunks are among the others.
+    """
+    columns = max(sum(section.values()) for section in kept_columns(description))
+    return 4 * rows * columns if rows > _SHORT_CHUNK else 0
 
 
 def available_bytes(adapter: wgpu.GPUAdapter) -> int | None:

@@ -11,7 +11,7 @@ import numpy as np
 import wgpu
 
 from compute.errors import CheckpointError, MemoryBudgetError, UsageError, option
-from compute.gpu.device import shared_device
+from compute.gpu.device import is_software, shared_device
 from compute.gpu.kernels import Kernels, shared_kernels
 from compute.gpu.loading import Loading
 from compute.gpu.subgroups import NO_SUBGROUPS
@@ -29,7 +29,7 @@ from .activation_buffers import Activations
 from .attention_kernels import longest_context
 from .edit_points import EditPoints
 from .load_options import LoadOptions
-from .memory_budget import available_bytes, check_budget, context_bytes, free_bytes
+from .memory_budget import available_bytes, check_budget, chunk_rows, context_bytes, free_bytes, scratch_bytes
 from .program import Program
 from .program_buffers import ProgramBuffers
 
@@ -51,6 +51,7 @@ class ModelMemory:
     activations: Activations | None  # None when they are not kept
     shared: ProgramBuffers
     nbytes: int
+    chunk: int  # rows of the longest chunk of a prompt on a GPU
 
     @property
     def config(self) -> ModelConfig:
@@ -94,7 +95,8 @@ class ModelMemory:
         context: in tokens, by default as many as here. Raises `MemoryBudgetError` when they do not fit beside these.
         """
         description, tokens, trace = self.description, context or self.context, self.activations is not None
-        needed = context_bytes(description, context=tokens, trace=trace)
+        chunk = min(self.chunk, -(-tokens // 16) * 16)
+        needed = context_bytes(description, context=tokens, trace=trace) + scratch_bytes(description, chunk)
         free = free_bytes(self.device.adapter, self.nbytes)
         if free is not None and needed > free:
             raise MemoryBudgetError(
@@ -107,6 +109,7 @@ class ModelMemory:
             activations=Activations(self.device, description, tokens) if trace else None,
             shared=ProgramBuffers.create(self.device, description, tokens, textures=self.layout == "texture"),
             nbytes=needed,
+            chunk=chunk,
         )
 
     def run(self, dispatches: Sequence[Dispatch]) -> None:
@@ -146,6 +149,10 @@ def load_memory(source: WeightSource, options: LoadOptions) -> Loading[ModelMemo
     storages = yield from upload.run()
     activations = Activations(device, description, context) if options.trace else None
     caches = sum(8 * attention.key.columns for attention in description.attention) * context
+    nbytes = upload.nbytes + caches + (activations.nbytes if activations else 0)
+    # Software adapters would only compile more kernels.
+    free = None if is_software(device.adapter) else free_bytes(device.adapter, nbytes)
+    chunk = chunk_rows(description, context, free)
     return ModelMemory(
         model_name=source.name,
         description=description,
@@ -157,5 +164,6 @@ def load_memory(source: WeightSource, options: LoadOptions) -> Loading[ModelMemo
         storages=storages,
         activations=activations,
         shared=ProgramBuffers.create(device, description, context, textures=layout == "texture"),
-        nbytes=upload.nbytes + caches + (activations.nbytes if activations else 0),
+        nbytes=nbytes + scratch_bytes(description, chunk),
+        chunk=chunk,
     )

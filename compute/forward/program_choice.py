@@ -21,6 +21,7 @@ from .rows_program import CHUNK, RowsProgram
 _COMPILING = "kernels"  # reported while programs are built, which compiles their shaders
 _OTHER_BLOCKS = "the model's blocks are not GPT-2's"
 _QUANTIZED = "the model's weights are quantized"
+_ALWAYS = 256  # rows of the longest chunk that runs however few of its rows are in use
 _UNKNOWN = 1e-9  # seconds per unit of cost, where it was not measured
 
 
@@ -44,8 +45,13 @@ class ProgramChoice:
         return replace(self, decode=decode, prefill=prefill)
 
     def index(self, rows: int) -> int:
-        """Which of `prefill` to use for the next of so many rows: the smallest for all, or else the largest."""
-        return next((i for i, program in enumerate(self.prefill) if program.rows >= rows), len(self.prefill) - 1)
+        """Which of `prefill` to use for the next of so many rows: the smallest for all, or else the largest.
+
+        A long chunk that is not nearly full takes longer than several shorter ones: it leaves much of a GPU idle.
+        """
+        index = next((i for i, program in enumerate(self.prefill) if program.rows >= rows), len(self.prefill) - 1)
+        emptier = self.prefill[index].rows > _ALWAYS and 4 * rows <= 3 * self.prefill[index].rows
+        return index - 1 if emptier else index
 
 
 def choose_programs(memory: ModelMemory, sampler: Sampler, options: LoadOptions) -> Loading[ProgramChoice]:

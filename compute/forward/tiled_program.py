@@ -18,8 +18,7 @@ from .rows_program import RowsProgram
 from .stages import Stage
 from .tiled_products import TiledProducts
 
-CHUNKS = (16, 64, 256)  # rows of a chunk: short prompts have programs of their own, see tiling.py
-CHUNK = CHUNKS[-1]
+CHUNKS = (16, 64, 256, 1024)  # rows of a chunk: short prompts have programs of their own, see tiling.py
 HEAD_OUTS = 4  # outputs per team of threads of the head
 
 
@@ -73,8 +72,3 @@ class TiledProgram(TiledProducts):
             cost=self.rows * attention.columns * self._context,
             label=attention.output,
         )
-
-
-def tiled_rows(context: int) -> int:
-    """Rows of a chunk for contexts of up to `context` tokens."""
-    return min(CHUNK, -(-context // ROWS_CHUNK) * ROWS_CHUNK)

@@ -18,6 +18,7 @@ from .engine import Engine
 from .pass_plan import ONE_SEQUENCE, Pass, state_of
 from .rows_program import RowsProgram
 
+_ROWS = 256  # of a chunk whose logits are all computed, at most: they take 200 kB a row
 _PIECE = 64 << 20  # bytes of logits that are read back together
 
 
@@ -91,7 +92,7 @@ class WholePass:
             copies = [(source, row * width, last_rows, index * width, width) for row, index in ends]
             _copy(device, copies)
         self._completed(tokens, position, sequence)
-        logits = yield from self._head_of(program, last_rows, count, text_start + sequence - 1)
+        logits = yield from self._head_of(last_rows, count, text_start + sequence - 1)
         engine.set_text_start(text_start)
         return logits
 
@@ -103,7 +104,7 @@ class WholePass:
         The pass is complete once the last piece has been taken. Raises `MemoryBudgetError` when the logits of a chunk
         exceed a binding of the adapter.
         """
-        engine, program = self._engine, self._engine.prefill_for(len(tokens))
+        engine, program = self._engine, self._engine.prefill_for(min(len(tokens), _ROWS))
         source, head = self._all_rows(program)
         width = engine.description.head.columns
         space = min(len(tokens), max(program.rows, _PIECE // (4 * width)))
@@ -152,12 +153,13 @@ class WholePass:
             self._engine.mark_cached(tokens, len(tokens))
         self._engine.completed(Pass((), 0, len(tokens), position, cached=False))
 
-    def _head_of(self, program: RowsProgram, rows: wgpu.GPUBuffer, count: int, index: int) -> Sliced[np.ndarray]:
+    def _head_of(self, rows: wgpu.GPUBuffer, count: int, index: int) -> Sliced[np.ndarray]:
         """The logits of the first `count` of `rows`, float32 [rows, inputs of the head].
 
         index: of the token of each row in its text.
         """
-        engine, (source, head) = self._engine, self._all_rows(program)
+        engine, program = self._engine, self._engine.prefill_for(min(count, _ROWS))
+        source, head = self._all_rows(program)
         row, width = 4 * engine.description.head.weight.shape[1], 4 * engine.description.head.columns  # bytes
         staging = Readback(engine.device, count * width, "logits of the last rows")
         for first in range(0, count, program.rows):

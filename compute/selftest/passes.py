@@ -15,8 +15,7 @@ from compute.forward.load_options import LoadOptions
 from compute.forward.pass_plan import ONE_SEQUENCE, state_of
 from compute.forward.program import Program
 from compute.forward.rows_program import CHUNK, RowsProgram
-from compute.forward.tiled_program import CHUNK as TILED_CHUNK
-from compute.forward.tiled_program import TiledProgram
+from compute.forward.tiled_program import CHUNKS, TiledProgram
 from compute.gpu.device import is_software
 from compute.gpu.subgroups import NO_SUBGROUPS, team_size
 from compute.models.config import ModelConfig
@@ -105,7 +104,7 @@ class Runner:
         """Compare a prompt, the tokens after it one by one, a context that slid, a short prompt, and a batch."""
         engine, config = self.engine, self.config
         team = team_size(engine.kernels) if pair.subgroups else NO_SUBGROUPS
-        chunk = CHUNK if pair.prefill is RowsProgram else min(TILED_CHUNK, -(-engine.context // CHUNK) * CHUNK)
+        chunk = CHUNK if pair.prefill is RowsProgram else min(CHUNKS[-1], -(-engine.context // CHUNK) * CHUNK)
         prefill, decode = engine.program(pair.prefill, chunk, team), engine.program(pair.decode, 1, team)
         text = some_tokens(config, config.positions + 9)
         errors = Errors()
