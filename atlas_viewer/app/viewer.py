@@ -326,9 +326,8 @@ class Viewer:
             self.canvas.close()
 
     def _reached(self, step: dict[str, Any]) -> bool:
-        waiting = self.updater is not None and self.updater.pending
-        pending = waiting or self._displays.pending or self._pictures.pending
-        return reached(step, self.state, self.controller, pending=pending)
+        parts = (self.updater, self._displays, self._pictures)
+        return reached(step, self.state, self.controller, pending=any(part and part.pending for part in parts))
 
     def _on_close(self, _event: dict[str, Any]) -> None:
         """Release what would outlive the window: imgui's context with its fonts, the pictures and the scene."""
